@@ -1,0 +1,43 @@
+/* The arch contract: masking interrupts, interrupt lines, interrupts between CPUs. */
+#pragma once
+#include <lib/types.h>
+
+typedef unsigned long irqflags_t;
+
+/* <asm/irq.h>, inline: */
+static inline irqflags_t arch_irq_save(void); /* disables; returns the previous state */
+static inline void arch_irq_restore(irqflags_t flags);
+static inline void arch_irq_enable(void);
+static inline void arch_irq_disable(void);
+static inline bool arch_irqs_enabled(void);
+
+#define NR_IRQS 256
+
+enum ipi_kind {
+	IPI_RESCHEDULE, /* look at need-resched on the way out */
+	IPI_CALL, /* run the queued cross-CPU calls */
+	IPI_STOP, /* panic or poweroff; may be non-maskable */
+	IPI_KINDS,
+};
+
+/* Lines are the port's own numbers (x86: GSI). Masked at start. Any context. */
+void arch_irq_mask(unsigned irq);
+void arch_irq_unmask(unsigned irq);
+
+/* Prepares a line: level or edge, polarity; returns 0 or -EINVAL. Thread context. */
+int arch_irq_setup(unsigned irq, bool level, bool active_low);
+
+/*
+ * Allocates a message-signalled interrupt: returns an irq number for irq_request() and what the device
+ * must write. -ENOSPC when none is left.
+ */
+int arch_msi_alloc(unsigned *irq, u64 *address, u32 *data);
+
+void arch_ipi_send(unsigned cpu, enum ipi_kind kind);
+
+/* Upcalls, in kernel/entry and kernel/core; interrupts off. */
+void irq_dispatch(unsigned irq); /* a device line */
+void ipi_dispatch(enum ipi_kind kind);
+void timer_dispatch(void); /* the timer armed by arch_timer_arm() came due */
+
+#include <asm/irq.h>

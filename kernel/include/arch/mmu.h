@@ -1,0 +1,61 @@
+/*
+ * The arch contract: address spaces and the TLB. Kernel address layout constants come from <asm/mmu.h>:
+ * DIRECT_MAP_BASE, VMEMMAP_BASE, VMALLOC_BASE, VMALLOC_END, KERNEL_BASE, USER_TOP (first address no
+ * user mapping may reach), USER_STACK_TOP, MMAP_BASE.
+ */
+#pragma once
+#include <arch/pte.h>
+#include <lib/types.h>
+
+#include <asm/mmu.h>
+
+/* Physical memory as firmware describes it; filled before kernel_main's memory start. */
+enum memrange_kind { MEM_USABLE, MEM_RESERVED, MEM_ACPI, MEM_KERNEL, MEM_INITRD };
+struct memrange {
+	paddr_t base;
+	u64 size;
+	enum memrange_kind kind;
+};
+struct boot_info {
+	const char *cmdline; /* [I] kernel virtual */
+	unsigned nr_ranges;
+	struct memrange ranges[64]; /* sorted, not overlapping; kernel and initrd carved out */
+	paddr_t initrd_base;
+	u64 initrd_size;
+	paddr_t rsdp; /* 0: search */
+};
+extern struct boot_info boot_info; /* filled by the port before kernel_main */
+
+static inline void *phys_to_virt(paddr_t pa)
+{
+	return (void *)(DIRECT_MAP_BASE + pa);
+}
+paddr_t virt_to_phys(const void *va); /* direct map and kernel image only */
+
+/* The kernel's page table, from which every address space's upper half comes. */
+extern pte_t *kernel_root; /* [I] */
+
+/*
+ * Maps all RAM at DIRECT_MAP_BASE with the largest pages, tightens the kernel image (text read-only,
+ * data not executable), drops the boot identity mapping. Memory for tables comes from early_alloc().
+ */
+void arch_mmu_init(void);
+
+/* A new root with the kernel's half filled in; and its end (user half already empty). */
+int arch_mmu_create(pte_t **root);
+void arch_mmu_destroy(pte_t *root);
+
+struct mm;
+/* Makes mm's tables current on this CPU (NULL: kernel_root). Preemption off. */
+void arch_mmu_activate(struct mm *mm);
+
+/* TLB of this CPU only. */
+static inline void arch_tlb_flush_page(vaddr_t va);
+static inline void arch_tlb_flush_user(void); /* everything not global */
+static inline void arch_tlb_flush_all(void); /* global entries too */
+
+/* Copies or zeroes whole pages by kernel address. */
+static inline void arch_page_zero(void *page);
+static inline void arch_page_copy(void *dst, const void *src);
+
+#include <asm/tlb.h>

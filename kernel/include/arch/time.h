@@ -1,0 +1,23 @@
+/* The arch contract: a monotonic clock and a one-shot timer per CPU. */
+#pragma once
+#include <lib/types.h>
+
+/* Nanoseconds since the boot CPU's start; monotonic and the same on all CPUs. Any context. */
+static inline u64 arch_clock_ns(void);
+
+/* Arms this CPU's timer for an absolute arch_clock_ns() value (a past one: at once), replacing an
+ * earlier one; ~0 disarms. Interrupts off. */
+void arch_timer_arm(u64 deadline_ns);
+
+/* Busy-waits; for device bring-up only. */
+void arch_delay_us(unsigned us);
+
+/* Where the vDSO finds the clock: values it computes ns = ((count - base) * mult >> shift) + base_ns from. */
+struct arch_clock_params {
+	u64 base, base_ns;
+	u32 mult, shift;
+	bool user_readable; /* the counter may be read in user mode */
+};
+extern struct arch_clock_params arch_clock_params; /* [I] after arch_init_platform() */
+
+#include <asm/time.h>

@@ -1,0 +1,26 @@
+/* Device interrupts: handlers by line, shared lines allowed. */
+#pragma once
+#include <arch/irq.h>
+
+/* Runs with interrupts off, preempt count in IRQ; may wake threads and queue work, may not sleep or
+ * allocate. Returns true if the device was the cause. */
+typedef bool (*irq_handler_t)(unsigned irq, void *arg);
+
+/* Registers and unmasks. 0, -ENOMEM, -EINVAL. Thread context. */
+int irq_request(unsigned irq, irq_handler_t handler, void *arg, const char *name);
+void irq_free(unsigned irq, void *arg);
+u64 irq_count(unsigned irq); /* for /proc/interrupts */
+
+/* Cross-CPU calls: runs fn(arg) on each CPU of the mask but this one, interrupts off there, and waits.
+ * Preemption is disabled inside. Not from interrupt handlers, nor with interrupts off. */
+void smp_call(unsigned long cpumask, void (*fn)(void *), void *arg);
+extern unsigned long cpu_online_mask; /* [a] bit per CPU */
+extern unsigned nr_cpus_online; /* [a] */
+
+void percpu_init(unsigned cpus); /* allocates and copies the areas; boot CPU, after the page allocator */
+static inline unsigned this_cpu(void);
+DECLARE_PER_CPU(unsigned, cpu_number);
+static inline unsigned this_cpu(void)
+{
+	return this_cpu_read(cpu_number);
+}

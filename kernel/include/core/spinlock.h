@@ -1,0 +1,122 @@
+/*
+ * Spinlocks: test-and-test-and-set (no ticket: a virtual CPU that lost its host core must not stall the
+ * queue behind it). Taking one disables preemption. Locks that interrupt handlers take too use the
+ * _irqsave forms everywhere. Debug builds (CONFIG_DEBUG) check owner, rank, unlock by another CPU, and
+ * report a lock spun on for two seconds.
+ */
+#pragma once
+#include <arch/cpu.h>
+#include <arch/irq.h>
+#include <core/lockrank.h>
+#include <core/preempt.h>
+#include <lib/types.h>
+
+struct spinlock {
+	u8 locked;
+#ifdef CONFIG_DEBUG
+	u8 rank; /* enum lock_rank */
+	s16 owner_cpu; /* -1: free */
+	const char *name;
+	uintptr_t taken_at;
+#endif
+};
+
+#ifdef CONFIG_DEBUG
+#define SPINLOCK_INIT(lockname, lockrank)                                                          \
+	{                                                                                          \
+		.rank = (lockrank), .owner_cpu = -1, .name = (lockname)                            \
+	}
+void spin_debug_acquire(struct spinlock *l, bool nested); /* before: rank, recursion */
+void spin_debug_acquired(struct spinlock *l);
+void spin_debug_release(struct spinlock *l);
+void spin_debug_assert_held(const struct spinlock *l);
+#else
+#define SPINLOCK_INIT(lockname, lockrank)                                                          \
+	{                                                                                          \
+		0                                                                                  \
+	}
+static inline void spin_debug_acquire(struct spinlock *l, bool nested)
+{
+	(void)l, (void)nested;
+}
+static inline void spin_debug_acquired(struct spinlock *l)
+{
+	(void)l;
+}
+static inline void spin_debug_release(struct spinlock *l)
+{
+	(void)l;
+}
+static inline void spin_debug_assert_held(const struct spinlock *l)
+{
+	(void)l;
+}
+#endif
+
+/* Makes *l a free lock. name is for reports. */
+void spin_init(struct spinlock *l, const char *name, enum lock_rank rank);
+void spin_lock_slow(struct spinlock *l); /* contended: spins, in core/spinlock.c */
+
+static __always_inline void spin_lock_raw(struct spinlock *l)
+{
+	if (unlikely(__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE)))
+		spin_lock_slow(l);
+}
+
+static __always_inline void spin_lock(struct spinlock *l)
+{
+	preempt_disable();
+	spin_debug_acquire(l, false);
+	spin_lock_raw(l);
+	spin_debug_acquired(l);
+}
+
+/* A second lock of the same rank; the caller orders them by address. */
+static __always_inline void spin_lock_nested(struct spinlock *l)
+{
+	preempt_disable();
+	spin_debug_acquire(l, true);
+	spin_lock_raw(l);
+	spin_debug_acquired(l);
+}
+
+static __always_inline bool spin_trylock(struct spinlock *l)
+{
+	preempt_disable();
+	if (__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE)) {
+		preempt_enable();
+		return false;
+	}
+	spin_debug_acquired(l);
+	return true;
+}
+
+static __always_inline void spin_unlock(struct spinlock *l)
+{
+	spin_debug_release(l);
+	__atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
+	preempt_enable();
+}
+
+static __always_inline irqflags_t spin_lock_irqsave(struct spinlock *l)
+{
+	irqflags_t flags = arch_irq_save();
+
+	spin_lock(l);
+	return flags;
+}
+
+static __always_inline void spin_unlock_irqrestore(struct spinlock *l, irqflags_t flags)
+{
+	spin_debug_release(l);
+	__atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
+	arch_irq_restore(flags);
+	preempt_enable();
+}
+
+static inline bool spin_is_locked(const struct spinlock *l)
+{
+	return __atomic_load_n(&l->locked, __ATOMIC_RELAXED);
+}
+
+#define spin_assert_held(l) spin_debug_assert_held(l)
