@@ -1,0 +1,43 @@
+"""python3 -m xtask COMMAND: each command is a module with main(argv) -> exit code, imported when asked for."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from . import exitcodes
+
+# command: (module, one line of help)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "boot-stages": ("xtask.stages.command", "boot the kernel and check every boot stage"),
+    "run": ("xtask.run.command", "run a Linux program in the kernel"),
+    "gen": ("xtask.gen", "make C headers from the tables (used by the Makefile)"),
+    "lint": ("xtask.lint.command", "formatting, static checks, layers"),
+    "setup": ("xtask.setup", "say which Debian packages are missing, or install them"),
+    "initramfs": ("xtask.initramfs", "pack a directory as a newc archive"),
+}
+
+
+def usage() -> str:
+    lines = ["usage: python3 -m xtask COMMAND [ARGS]", ""]
+    lines += [f"  {name:12} {text}" for name, (_, text) in COMMANDS.items()]
+    return "\n".join(lines)
+
+
+def main(argv: list[str]) -> int:
+    if not argv:
+        print(usage(), file=sys.stderr)
+        return exitcodes.USAGE
+    if argv[0] in ("-h", "--help", "help"):
+        print(usage())
+        return exitcodes.OK
+    if argv[0] not in COMMANDS:
+        print(f"xtask: no command {argv[0]!r}\n{usage()}", file=sys.stderr)
+        return exitcodes.USAGE
+    module = importlib.import_module(COMMANDS[argv[0]][0])
+    status = module.main(argv[1:])
+    return int(status)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
