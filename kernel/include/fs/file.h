@@ -1,0 +1,123 @@
+/*
+ * Open files and descriptors.
+ *
+ * struct file is an open file description: position, flags, operations. A descriptor table maps small
+ * integers to them; lookups take no lock, and take no reference either while the table belongs to one
+ * thread only (fd_get/fd_put).
+ */
+#pragma once
+#include <core/rcu.h>
+#include <core/spinlock.h>
+#include <lib/atomic.h>
+#include <lib/types.h>
+#include <mm/uio.h>
+#include <sched/mutex.h>
+
+struct file;
+struct inode;
+struct dentry;
+struct path;
+struct vma;
+struct mapping;
+struct stat64k;
+struct poll_table;
+struct dir_context;
+
+/* Operations of an open file. Missing ones give the error in brackets. Positional ones get *pos, which
+ * is the file's own position or a copy (pread). Thread context. */
+struct file_ops {
+	ssize_t (*read)(struct file *f, struct uio *to, loff_t *pos); /* [-EINVAL] bytes */
+	ssize_t (*write)(struct file *f, struct uio *from, loff_t *pos); /* [-EINVAL] bytes */
+	loff_t (*seek)(struct file *f, loff_t off, int whence); /* [-ESPIPE] */
+	int (*iterate)(struct file *f, struct dir_context *ctx); /* [-ENOTDIR] */
+	/* The ready mask (EPOLL*); registers on the wait queues it depends on with poll_wait(). [always ready] */
+	u32 (*poll)(struct file *f, struct poll_table *pt);
+	long (*ioctl)(struct file *f, unsigned cmd, uptr_t arg); /* [-ENOTTY] */
+	int (*mmap)(struct file *f, struct vma *vma); /* [-ENODEV]; sets vma->mapping or ops */
+	int (*open)(struct inode *inode, struct file *f);
+	int (*flush)(struct file *f); /* each close() of a descriptor */
+	void (*release)(struct file *f); /* the last reference has gone */
+	int (*fsync)(struct file *f, bool datasync);
+	int (*fallocate)(struct file *f, int mode, loff_t off, loff_t len);
+	void (*show_fdinfo)(struct file *f, char *buf, size_t size);
+};
+
+struct file {
+	const struct file_ops *ops; /* [I] */
+	u32 flags; /* O_*: access mode [I], status flags [a] */
+	u32 mode; /* FMODE_READ | FMODE_WRITE … */
+	struct refcount refs;
+	struct inode *inode; /* NULL for anonymous kinds (epoll, eventfd…) that have none */
+	struct dentry *dentry; /* path it was opened by */
+	struct mount *mount;
+	loff_t pos; /* [x] pos_lock */
+	struct mutex pos_lock;
+	void *private;
+	struct cred *cred; /* of the opener */
+	s32 owner_pid; /* F_SETOWN */
+	int owner_sig;
+	struct list epoll_items; /* [x] epoll */
+	struct rcu_head rcu;
+};
+#define FMODE_READ 1u
+#define FMODE_WRITE 2u
+#define FMODE_NOSEEK 4u /* stream: no position */
+#define FMODE_PATH 8u /* O_PATH */
+
+/* A file without a path (pipe ends, eventfd…): name is what /proc/PID/fd shows ("anon_inode:[eventfd]").
+ * 0, -ENOMEM, -ENFILE. refs 1. */
+int file_create_anon(const struct file_ops *ops, void *private, u32 flags, const char *name,
+		     struct file **out);
+static inline void file_get(struct file *f)
+{
+	refcount_inc(&f->refs);
+}
+void file_put(struct file *f);
+
+/* Page cache of a regular file (or -ENODEV), for mmap and exec. */
+int file_mapping(struct file *f, struct mapping **out);
+/* Reads into kernel memory at pos; bytes or -EXXX. For exec. */
+ssize_t file_read_kernel(struct file *f, void *buf, size_t n, loff_t pos);
+ssize_t file_write_kernel(struct file *f, const void *buf, size_t n, loff_t pos);
+/* Opens by absolute or cwd-relative kernel string; with the current credentials. */
+int file_open(const char *path, int flags, u32 mode, struct file **out);
+/* The path as the current root shows it ("/bin/sh", with " (deleted)"): start within buf, or NULL. */
+char *file_path(const struct file *f, char *buf, size_t size);
+u64 file_size(const struct file *f);
+
+/* --- descriptor tables --- */
+struct files {
+	struct refcount refs; /* threads that share it */
+	struct spinlock lock;
+	struct fdtable *table; /* [rcu] */
+	/* rest is fs/fdtable.c's */
+	unsigned next_fd;
+	struct fdtable *initial;
+};
+int files_create(struct files **out);
+int files_fork(struct files *old, struct files **out); /* copy: -ENOMEM */
+void files_get(struct files *fs);
+void files_put(struct files *fs); /* last: closes all */
+int files_unshare(void); /* current gets its own copy (exec, unshare) */
+void files_close_on_exec(struct files *fs);
+
+struct fd {
+	struct file *file; /* NULL: bad descriptor */
+	bool ref; /* a reference was taken */
+};
+struct fd fd_get(int fd);
+static inline void fd_put(struct fd f)
+{
+	if (unlikely(f.ref))
+		file_put(f.file);
+}
+struct file *fd_get_file(int fd); /* with a reference, or NULL */
+struct file *files_get_file(struct files *fs, int fd); /* another process's; ref or NULL */
+
+/* Lowest free descriptor ≥ min, reserved; -EMFILE by RLIMIT_NOFILE (fd_limit), -ENOMEM. */
+int fd_reserve(int min, bool cloexec);
+void fd_install(int fd, struct file *f); /* takes over the reference */
+void fd_unreserve(int fd);
+int fd_alloc_install(struct file *f, bool cloexec); /* both; on failure the reference stays the caller's */
+int fd_close(int fd); /* -EBADF */
+extern u64 (*fd_limit)(void); /* RLIMIT_NOFILE of current; registered by proc/ */
