@@ -1,0 +1,19 @@
+/* The clock of x86_64 is the time-stamp counter, scaled; see cpu/tsc.c. */
+#pragma once
+#include <lib/types.h>
+
+static __always_inline u64 tsc_read(void)
+{
+	u32 lo, hi;
+
+	asm volatile("lfence; rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
+	return (u64)hi << 32 | lo;
+}
+
+static inline u64 arch_clock_ns(void)
+{
+	u64 delta = tsc_read() - arch_clock_params.base;
+
+	return arch_clock_params.base_ns +
+	       (u64)(((unsigned __int128)delta * arch_clock_params.mult) >> arch_clock_params.shift);
+}
