@@ -141,3 +141,29 @@
 #define EOWNERDEAD 130
 #define ENOTRECOVERABLE 131
 #define ERFKILL 132
+#define EHWPOISON 133
+
+#endif
+
+/* Never seen by programs: what to do with an interrupted system call, decided on the way out. */
+#define ERESTARTSYS 512 /* restart if the handler has SA_RESTART or there is none, else EINTR */
+#define ERESTARTNOINTR 513 /* restart always */
+#define ERESTARTNOHAND 514 /* restart only if no handler runs */
+#define ENOIOCTLCMD 515 /* not this object's ioctl: ENOTTY in the end */
+#define ERESTART_RESTARTBLOCK 516 /* restart with what was left of the time; EINTR after a handler */
+
+/* The top page of addresses is never valid, so a pointer can carry an error. */
+#define MAX_ERRNO 4095
+#define IS_ERR_VALUE(x) ((unsigned long)(x) >= (unsigned long)-MAX_ERRNO)
+static inline void *ERR_PTR(long err)
+{
+	return (void *)err;
+}
+static inline long PTR_ERR(const void *p)
+{
+	return (long)p;
+}
+static inline _Bool IS_ERR(const void *p)
+{
+	return IS_ERR_VALUE(p);
+}

@@ -70,11 +70,10 @@ void *radix_delete(struct radix_root *r, u64 index);
 void *radix_next(const struct radix_root *r, u64 *index);
 /* The first one that has the tag. */
 void *radix_next_tagged(const struct radix_root *r, u64 *index, unsigned tag);
-/* for (u64 i = 0; (e = radix_next(r, &i)); i++): ends also when i wraps. */
+/* Every entry e in order, at index i. Both are variables of the caller's. */
 #define radix_for_each(root, i, e)                                                                 \
-	for ((i) = 0; ((e) = radix_next((root), &(i))) != NULL; (i)++)                             \
-		if (0) {                                                                           \
-		} else
+	for (bool more_ = ((i) = 0, true); more_ && ((e) = radix_next((root), &(i))) != NULL;      \
+	     more_ = ++(i) != 0)
 
 /* The index must have an entry; otherwise nothing happens. */
 void radix_set_tag(struct radix_root *r, u64 index, unsigned tag);
