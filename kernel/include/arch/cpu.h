@@ -53,6 +53,9 @@ static inline void cpu_relax(void);
 __noreturn void arch_poweroff(void);
 __noreturn void arch_reboot(void);
 
+/* Resets the machine the way an unhandled fault would: nobody announces it. Tests only. */
+__noreturn void arch_triple_fault(void);
+
 /* Calendar time at boot, seconds since 1970, from the real-time clock. */
 u64 arch_rtc_read(void);
 

@@ -27,3 +27,10 @@ extern uintptr_t percpu_offset[]; /* [I] after boot */
  * and this_cpu_ptr(var), and arch_percpu_set_base(offset) for this CPU.
  */
 #include <asm/percpu.h>
+
+/* This CPU's number, 0 for the boot CPU. Set with the per-CPU base. */
+DECLARE_PER_CPU(unsigned, cpu_number);
+static inline unsigned this_cpu(void)
+{
+	return this_cpu_read(cpu_number);
+}

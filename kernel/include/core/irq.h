@@ -18,9 +18,3 @@ extern unsigned long cpu_online_mask; /* [a] bit per CPU */
 extern unsigned nr_cpus_online; /* [a] */
 
 void percpu_init(unsigned cpus); /* allocates and copies the areas; boot CPU, after the page allocator */
-static inline unsigned this_cpu(void);
-DECLARE_PER_CPU(unsigned, cpu_number);
-static inline unsigned this_cpu(void)
-{
-	return this_cpu_read(cpu_number);
-}

@@ -8,14 +8,18 @@
 
 #define EVENT_MAX 4096
 
+#define EVENT_DEPTH 6 /* nested lists and objects */
+
 struct event {
 	size_t len;
-	bool full, first_in_list;
+	u8 depth, skipped_levels;
+	bool full; /* something did not fit */
+	bool first; /* no comma before the next field */
+	char closers[EVENT_DEPTH];
 	char buf[EVENT_MAX];
 };
 
-/* begin writes seq, ns, cpu, type (seq is given at event_end). Any context; not on a 4 KiB-poor stack:
- * use the static forms below in interrupt context. */
+/* Any context with EVENT_MAX bytes of stack to spare. event_end() adds seq, ns and cpu, and writes. */
 void event_begin(struct event *e, const char *type);
 void event_str(struct event *e, const char *key, const char *value); /* escaped */
 void event_strn(struct event *e, const char *key, const char *value, size_t n);
@@ -29,6 +33,10 @@ void event_item_str(struct event *e, const char *value); /* inside a list */
 void event_object_begin(struct event *e, const char *key); /* key NULL: inside a list */
 void event_object_end(struct event *e);
 void event_end(struct event *e);
+/* An event with one string field, or none (key NULL). */
+void event_simple(const char *type, const char *key, const char *value);
+/* Opens the channel's lock for good: the machine is going down. */
+void event_break_lock(void);
 
 /* Categories switched by debug=…; test before building an event. */
 enum event_category { EVC_SYSCALL, EVC_SIGNAL, EVC_FAULT, EVC_PROCESS, EVC_MEMORY, EVC_SCHED, EVC_IRQ, EVC_FILE, EVC_COUNT };

@@ -31,3 +31,5 @@ struct console {
 	struct console *next;
 };
 void console_register(struct console *c);
+/* Opens the log lock for good: the machine is going down. */
+void klog_break_lock(void);

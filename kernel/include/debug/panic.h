@@ -8,6 +8,10 @@ struct regs;
 __noreturn __printf(1, 2) void panic(const char *fmt, ...);
 __noreturn __printf(2, 3) void panic_regs(const struct regs *regs, const char *fmt, ...);
 
+bool panic_in_progress(void);
+/* Registered by proc/: what this CPU was doing, in words ("process 12 (sh), tid 12"). */
+extern void (*panic_describe_current)(char *buf, size_t size);
+
 #define BUG_ON(cond)                                                                               \
 	do {                                                                                       \
 		if (unlikely(cond))                                                                \

@@ -94,5 +94,7 @@ int proc_start_init(const char *path);
 /* exec for the current thread; returns 0 to go out to user mode with new registers, or -EXXX. */
 int proc_exec(const char *path, char *const argv[], char *const envp[]); /* kernel strings */
 __noreturn void proc_exit_group(u32 wait_status); /* exit(2)_group and fatal signals */
+/* PID 1's exit is reported by run_exit and powers off (`run`); otherwise it is a panic. */
+extern bool proc_report_init_exit;
 /* Upcall of the way out to user mode: exit_group and stops. */
 void proc_notify_resume(void);

@@ -113,6 +113,8 @@ static inline bool thread_test_flag(const struct thread *t, u32 flag)
 
 void sched_init(void); /* boot CPU: run queues, this becomes the idle thread 0 */
 void sched_init_secondary(unsigned cpu); /* its idle thread and queue; on the boot CPU, before start */
+/* First thing on a secondary CPU: it takes up its idle thread and counts as online. */
+void sched_online_secondary(unsigned cpu);
 __noreturn void sched_idle_loop(void); /* the idle threads' body */
 
 /* Allocates a thread with stack, not started. name is copied. 0, -ENOMEM. refs is 1. */

@@ -1,0 +1,137 @@
+# Cairn: the one front door. `make help` lists what there is.
+#
+#   O=DIR          where everything built goes            (build/ARCH[-VARIANT])
+#   ARCH=...       x86_64                                 (x86_64)
+#   VARIANT=...    release | debug | inject               (release)
+#   CC=...         gcc | clang                            (gcc)
+#   V=1            show commands
+#   BRINGUP=1      link with unresolved symbols ignored: for work on half a kernel
+
+ARCH ?= x86_64
+VARIANT ?= release
+O ?= build/$(ARCH)$(if $(filter-out release,$(VARIANT)),-$(VARIANT))
+PYTHON := /usr/bin/python3
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2);)
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+GEN := $(O)/gen
+KDIRS := lib debug core sched mm dev fs net tty proc entry syscall init tests/ktest arch/common arch/$(ARCH)
+
+# --- flags ---------------------------------------------------------------------------------------
+WARN := -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wundef \
+	-Wno-unused-parameter -Wno-sign-compare
+KCPPFLAGS := -nostdinc -isystem $(shell $(CC) -print-file-name=include) -Ikernel/include \
+	-Ikernel/arch/$(ARCH)/include -I$(GEN) -D__KERNEL__ -MMD -MP
+KCFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-builtin-printf -fno-common -fno-strict-aliasing \
+	-fno-omit-frame-pointer -fno-optimize-sibling-calls -fno-delete-null-pointer-checks -fno-pic -fno-pie \
+	-fno-asynchronous-unwind-tables -fwrapv -ffunction-sections $(WARN)
+ifneq ($(findstring clang,$(CC)),)
+KCFLAGS += -Wno-gnu-variable-sized-type-not-at-end -Wno-address-of-packed-member -Wno-unknown-warning-option
+else
+KCFLAGS += -fno-tree-loop-distribute-patterns -fno-allow-store-data-races
+endif
+KLDFLAGS := -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none --no-warn-rwx-segments
+ifeq ($(VARIANT),debug)
+KCPPFLAGS += -DCONFIG_DEBUG
+KCFLAGS += -fsanitize=undefined -fno-sanitize=alignment,vptr,object-size,pointer-overflow
+else ifeq ($(VARIANT),inject)
+KCPPFLAGS += -DCONFIG_INJECT
+else ifneq ($(VARIANT),release)
+$(error VARIANT is release, debug or inject, not '$(VARIANT)')
+endif
+KCPPFLAGS += -DVARIANT='"$(VARIANT)"'
+KLDFLAGS += $(if $(BRINGUP),--unresolved-symbols=ignore-all)
+include kernel/arch/$(ARCH)/arch.mk
+
+# --- kernel --------------------------------------------------------------------------------------
+# vdso/ is a program for user space with rules of its own; tests/host is for the host.
+KSRC := $(sort $(filter-out kernel/arch/$(ARCH)/vdso/%,$(shell find $(addprefix kernel/,$(KDIRS)) \
+	-name '*.[cS]' 2>/dev/null)))
+KOBJ := $(KSRC:%=$(O)/%.o)
+GENERATED := $(GEN)/stages_gen.h $(GEN)/syscalls_gen.h
+KELF := $(O)/cairn.elf
+
+-include $(wildcard kernel/arch/$(ARCH)/vdso/vdso.mk)
+
+# A change of flags or tools rebuilds.
+FLAGS := $(CC) $(KCPPFLAGS) $(KCFLAGS) $(KLDFLAGS)
+$(O)/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s' '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || printf '%s' '$(subst ','\'',$(FLAGS))' >$@
+
+$(O)/%.c.o: %.c $(O)/flags | $(GENERATED)
+	@mkdir -p $(@D)
+	$(call say,CC,$<) $(CC) $(KCPPFLAGS) $(KCFLAGS) $(CFLAGS_$(notdir $<)) -c $< -o $@
+
+$(O)/%.S.o: %.S $(O)/flags | $(GENERATED)
+	@mkdir -p $(@D)
+	$(call say,AS,$<) $(CC) $(KCPPFLAGS) $(filter -m%,$(KCFLAGS)) -D__ASSEMBLY__ -g -fno-pic -c $< -o $@
+
+# For people: make O=… build/…/kernel/path/file.o
+$(O)/%.o: $(O)/%.c.o ;
+
+GENPY := $(wildcard xtask/gen/*.py)
+$(GEN)/stages_gen.h: kernel/init/stages.tbl $(GENPY)
+	$(call say,GEN,$@) $(PYTHON) -m xtask gen stages $< $@ --arch $(ARCH)
+$(GEN)/syscalls_gen.h: kernel/syscall/syscalls.tbl $(GENPY)
+	$(call say,GEN,$@) $(PYTHON) -m xtask gen syscalls $< $@ --arch $(ARCH)
+
+# Two links: the second holds the table of the first one's symbols. The table comes last in .rodata's
+# own page range, so that no address before it moves (link.ld keeps .ksyms behind everything).
+LDSCRIPT := kernel/arch/$(ARCH)/boot/link.ld
+$(O)/ksyms0.S:
+	@mkdir -p $(@D)
+	$(Q)$(PYTHON) -m xtask gen symbols /dev/null $@
+$(O)/pass1.elf: $(KOBJ) $(LDSCRIPT) $(O)/ksyms0.S
+	$(Q)$(CC) -c $(O)/ksyms0.S -o $(O)/ksyms0.o
+	$(call say,LD,$@) $(LD) $(KLDFLAGS) -T $(LDSCRIPT) $(KOBJ) $(O)/ksyms0.o -o $@
+$(KELF): $(O)/pass1.elf
+	$(Q)$(NM) -n $< >$(O)/pass1.nm
+	$(Q)$(PYTHON) -m xtask gen symbols $(O)/pass1.nm $(O)/ksyms.S
+	$(Q)$(CC) -c $(O)/ksyms.S -o $(O)/ksyms.o
+	$(call say,LD,$@) $(LD) $(KLDFLAGS) -T $(LDSCRIPT) -Map=$(O)/cairn.map $(KOBJ) $(O)/ksyms.o -o $@.tmp
+	$(Q)$(NM) -n $@.tmp | grep -i ' [tw] ' >$(O)/pass2.t; grep -i ' [tw] ' $(O)/pass1.nm | cmp -s - $(O)/pass2.t || \
+		{ echo "error: the symbol table moved the code: .ksyms must come last in link.ld" >&2; exit 1; }
+	$(Q)mv $@.tmp $@
+
+-include $(KOBJ:.o=.d)
+
+include $(wildcard userspace/user.mk kernel/tests/host/host.mk)
+
+.PHONY: FORCE all kernel user boot-stages run gdb test test-host test-tools test-debug lint bench setup clean help
+FORCE:
+all: kernel user ## kernel and user programs
+kernel: $(KELF) ## the kernel image, $(O)/cairn.elf
+
+# --- what people type ----------------------------------------------------------------------------
+XTASK := $(PYTHON) -m xtask
+MAKEARGS := --arch $(ARCH)
+
+setup: ## install what is missing, and the git hooks
+	@scripts/setup.sh build test hooks
+need-build:
+	@scripts/setup.sh build
+need-test:
+	@scripts/setup.sh build test
+.PHONY: need-build need-test
+
+boot-stages: need-build ## build, boot, and check every stage (ARGS="--smp 4 --only ID")
+	@$(XTASK) boot-stages $(MAKEARGS) $(ARGS)
+run: need-build ## an interactive shell in the kernel (ARGS=…)
+	@scripts/setup.sh run
+	@$(XTASK) run $(MAKEARGS) $(ARGS)
+test: need-test ## everything: lint, host tests, tools, stages (release and debug), programs
+	@$(XTASK) test $(MAKEARGS) $(ARGS)
+lint: need-test ## formatting, static analysis, layers
+	@$(XTASK) lint $(ARGS)
+clean: ## remove build/
+	rm -rf build
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
