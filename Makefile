@@ -103,7 +103,7 @@ $(KELF): $(O)/pass1.elf
 
 -include $(KOBJ:.o=.d)
 
-include $(wildcard userspace/user.mk kernel/tests/host/host.mk)
+include $(wildcard userspace/user.mk userspace/programs/programs.mk kernel/tests/host/host.mk)
 
 .PHONY: FORCE all kernel user boot-stages run gdb test test-host test-tools test-debug lint bench setup clean help
 FORCE:

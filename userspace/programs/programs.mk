@@ -1,0 +1,15 @@
+# Programs that the guest tests run: static, each from one file; threads64 with both C libraries.
+PROGRAMS := $(O)/user/bombs $(O)/user/storm $(O)/user/threads64 $(O)/user/threads64-musl $(O)/user/hello-dynamic
+
+$(O)/user/%-musl: userspace/programs/%.c
+	@mkdir -p $(@D)
+	$(call say,USERCC,$@) musl-gcc -static -O2 -Wall -Wextra -Werror $< -o $@
+$(O)/user/%-dynamic: userspace/programs/%.c
+	@mkdir -p $(@D)
+	$(call say,USERCC,$@) gcc -O2 -Wall -Wextra -Werror $< -o $@ -lm
+$(O)/user/%: userspace/programs/%.c
+	@mkdir -p $(@D)
+	$(call say,USERCC,$@) gcc -static -O2 -g -Wall -Wextra -Werror $< -o $@ -pthread
+
+programs: $(PROGRAMS) ## the programs that the guest tests run
+.PHONY: programs
