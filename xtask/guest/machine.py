@@ -1,0 +1,133 @@
+"""Machines: what a guest is made of, and the QEMU argument list for it. Pure; nothing is started here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# Channels every guest has; cairn.* are virtio-serial ports and only there when asked for.
+SERIAL, EVENTS, QMP = "serial", "events", "qmp"
+STREAMS = ("cairn.stdin", "cairn.stdout", "cairn.stderr")
+ICOUNT = ["-icount", "shift=0,sleep=off", "-rtc", "base=2024-01-01T00:00:00,clock=vm", "-seed", "1"]
+CPUS_MAX = 8
+
+
+class UsageError(Exception):
+    """What was asked for cannot be: exit code 2."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A board: binary, QEMU's name for it, the virtio transport, and how events leave it."""
+
+    arch: str
+    name: str
+    qemu: str
+    board: str
+    cpu: str
+    cpu_icount: str
+    virtio: str  # suffix of device names: pci, or device for virtio-mmio
+    events: tuple[str, ...]  # arguments; the chardev is called events
+
+
+DEBUGCON = ("-device", "isa-debugcon,iobase=0xe9,chardev=events")
+X86_CPU = ("max", "max,-erms,-fsrm")
+
+MACHINES: dict[tuple[str, str], Machine] = {
+    (m.arch, m.name): m
+    for m in (
+        Machine("x86_64", "q35", "qemu-system-x86_64", "q35", *X86_CPU, "pci", DEBUGCON),
+        Machine("x86_64", "microvm", "qemu-system-x86_64", "microvm,acpi=on", *X86_CPU, "device", DEBUGCON),
+    )
+}
+DEFAULT_MACHINE = {"x86_64": "q35"}
+
+
+def find_machine(arch: str, name: str | None) -> Machine:
+    wanted = DEFAULT_MACHINE.get(arch, "") if name is None else name
+    try:
+        return MACHINES[arch, wanted]
+    except KeyError:
+        known = ", ".join(f"{a}/{n}" for a, n in MACHINES)
+        raise UsageError(f"no machine {wanted or 'at all'!r} for {arch} (there are {known})") from None
+
+
+@dataclass
+class GuestSpec:
+    """Everything that decides how a guest is started."""
+
+    machine: Machine
+    kernel: Path
+    initrd: Path | None
+    cmdline: str
+    smp: int = 1
+    mem: str = "1G"
+    kvm: bool = False
+    icount: bool = False
+    streams: bool = False  # the three ports of `xtask run`
+    disks: list[Path] = field(default_factory=list)
+    gdb_socket: Path | None = None
+    extra: list[str] = field(default_factory=list)
+
+    def channels(self) -> list[str]:
+        return [SERIAL, EVENTS, QMP, *(STREAMS if self.streams else ())]
+
+
+def check(spec: GuestSpec) -> None:
+    if not 1 <= spec.smp <= CPUS_MAX:
+        raise UsageError(f"--smp {spec.smp} is outside 1..{CPUS_MAX}")
+    if spec.icount and spec.smp != 1:
+        raise UsageError("--icount counts with one CPU (more than one can livelock in QEMU)")
+    if spec.icount and spec.kvm:
+        raise UsageError("--icount needs TCG: leave out --kvm")
+    for path in (spec.kernel, *([spec.initrd] if spec.initrd else ()), *spec.disks):
+        if "," in str(path):
+            raise UsageError(f"QEMU does not take a comma in a path: {path}")
+        if not path.is_file():
+            raise UsageError(f"no such file: {path}")
+
+
+def accelerator(spec: GuestSpec) -> list[str]:
+    if spec.kvm:
+        return ["-accel", "kvm"]
+    return ["-accel", "tcg" if spec.icount else "tcg,thread=multi"]
+
+
+def stream_args(machine: Machine) -> list[str]:
+    args = ["-device", f"virtio-serial-{machine.virtio},id=vserial,max_ports=8"]
+    for number, name in enumerate(STREAMS, start=1):
+        args += ["-device", f"virtserialport,bus=vserial.0,nr={number},chardev={name},name={name}"]
+    return args
+
+
+def disk_args(machine: Machine, disks: list[Path]) -> list[str]:
+    args: list[str] = []
+    for number, path in enumerate(disks):
+        args += ["-drive", f"if=none,id=disk{number},file={path},format=raw,cache=writeback"]
+        args += ["-device", f"virtio-blk-{machine.virtio},drive=disk{number}"]
+    return args
+
+
+def arguments(spec: GuestSpec, fds: dict[str, int]) -> list[str]:
+    """The command line. Each channel is a connected socket that QEMU inherits, so that no byte is lost
+    before somebody listens, and no name in the file system can clash."""
+    machine = spec.machine
+    args = [machine.qemu, "-M", machine.board, *accelerator(spec)]
+    args += ["-cpu", machine.cpu_icount if spec.icount else machine.cpu]
+    args += ["-smp", str(spec.smp), "-m", spec.mem]
+    args += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-no-shutdown"]
+    for name, fd in fds.items():
+        args += ["-chardev", f"socket,id={name},fd={fd}"]
+    args += ["-serial", f"chardev:{SERIAL}", *machine.events, "-mon", f"chardev={QMP},mode=control"]
+    if spec.streams:
+        args += stream_args(machine)
+    args += disk_args(machine, spec.disks)
+    if spec.gdb_socket:
+        args += ["-chardev", f"socket,id=gdb,path={spec.gdb_socket},server=on,wait=off"]
+        args += ["-gdb", "chardev:gdb"]
+    if spec.icount:
+        args += ICOUNT
+    args += ["-kernel", str(spec.kernel)]
+    if spec.initrd:
+        args += ["-initrd", str(spec.initrd)]
+    return [*args, "-append", spec.cmdline, *spec.extra]

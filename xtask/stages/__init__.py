@@ -1,0 +1,1 @@
+"""boot-stages: the runner (pure state machine), one boot, its report."""
