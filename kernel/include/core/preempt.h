@@ -14,7 +14,13 @@
 
 DECLARE_PER_CPU(u32, preempt_count);
 
-void sched_preempt(void); /* in sched/: switch if still wanted */
+/* In sched/: switch if still wanted. Does nothing with interrupts off or the count above 0. */
+void sched_preempt(void);
+/* The same at the end of an interrupt that hit kernel code with the count at 0 (the whole word is 0):
+ * called and returning with interrupts off. */
+void sched_preempt_irq(void);
+/* In sched/: IPI_RESCHEDULE has come. */
+void sched_resched_ipi(void);
 
 static __always_inline void preempt_disable(void)
 {

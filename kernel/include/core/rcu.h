@@ -25,6 +25,24 @@ void call_rcu(struct rcu_head *head, void (*fn)(struct rcu_head *));
 /* Waits for a grace period. Thread context. */
 void synchronize_rcu(void);
 
+/* For sched/rcu_thread.c. begin starts a grace period and returns its number; pending is the mask of
+ * online CPUs that it still waits for. take removes all callbacks queued so far, on all CPUs. */
+u64 rcu_gp_begin(void);
+unsigned long rcu_gp_pending(u64 gp);
+struct rcu_head *rcu_take_callbacks(void);
+void rcu_init(void (*wake)(void)); /* wake: called (interrupts off) when callbacks are waiting */
+
+/* An idle CPU is quiescent: from enter (interrupts off, before halting) to exit, or to the first
+ * interrupt, whose dispatch calls rcu_irq_enter(). */
+void rcu_idle_enter(void);
+void rcu_idle_exit(void);
+DECLARE_PER_CPU(u8, rcu_cpu_idle);
+static __always_inline void rcu_irq_enter(void)
+{
+	if (unlikely(this_cpu_read(rcu_cpu_idle)))
+		rcu_idle_exit();
+}
+
 /* Called by sched/ (switch, idle entry) and the tick when it interrupted user mode. */
 void rcu_quiescent(void);
 

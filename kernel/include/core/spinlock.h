@@ -26,6 +26,8 @@ struct spinlock {
 	{                                                                                          \
 		.rank = (lockrank), .owner_cpu = -1, .name = (lockname)                            \
 	}
+extern u32 spin_violations; /* [a] rank violations since boot */
+extern bool spin_violation_expected; /* tests: count one, do not report it */
 void spin_debug_acquire(struct spinlock *l, bool nested); /* before: rank, recursion */
 void spin_debug_acquired(struct spinlock *l);
 void spin_debug_release(struct spinlock *l);

@@ -27,8 +27,8 @@ struct ktimer {
 	struct rb_node node; /* [x] the queue's lock */
 	u64 deadline_ns;
 	void (*fn)(struct ktimer *); /* interrupt context; may re-arm */
-	s16 cpu; /* -1: not queued */
-	bool running;
+	s16 cpu; /* [x] -1: not queued */
+	s16 base; /* [a] CPU whose queue's lock protects this timer */
 };
 
 void ktimer_init(struct ktimer *t, void (*fn)(struct ktimer *));
@@ -42,6 +42,10 @@ static inline bool ktimer_pending(const struct ktimer *t)
 {
 	return READ_ONCE(t->cpu) >= 0;
 }
+
+/* When this CPU's next timer is due; TIME_NEVER when none. For reports and idle. */
+u64 ktimer_next(void);
+void time_vdso_update(void); /* publishes clock and offset to the vDSO's page, once there is one */
 
 void time_init(void); /* boot CPU, after arch_init_platform() */
 void time_init_cpu(void); /* each CPU: starts its tick when it has something to run */

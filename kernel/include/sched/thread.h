@@ -54,8 +54,9 @@ struct sched_entity {
 	s8 nice; /* -20..19 */
 	u8 policy; /* SCHED_* of the ABI */
 	u8 rt_priority; /* 1..99 for FIFO, RR */
-	bool queued;
-	u64 slice_end_ns;
+	bool queued; /* on a run queue, or running; [x] run queue's lock */
+	bool reset_on_fork; /* SCHED_RESET_ON_FORK */
+	u64 slice_end_ns; /* RR: end of the time slice */
 };
 
 struct thread {
@@ -80,7 +81,13 @@ struct thread {
 	u64 utime_ns, stime_ns; /* [o] by tick */
 	u64 start_ns; /* [I] */
 
-	struct mm *mm; /* NULL: kernel thread (runs on the last one's tables) */
+	/*
+	 * mm NULL: kernel thread (runs on the last one's tables). active_mm: the tables loaded while it
+	 * runs; equal to mm if there is one, else one that it holds a reference to (mm_get), or NULL for
+	 * the kernel's own. Who takes mm away from the running thread (exit, exec) does it with preemption
+	 * off and keeps that true.
+	 */
+	struct mm *mm;
 	struct mm *active_mm;
 	struct proc *proc; /* process (thread group) */
 	struct files *files;
@@ -113,18 +120,28 @@ static inline bool thread_test_flag(const struct thread *t, u32 flag)
 
 void sched_init(void); /* boot CPU: run queues, this becomes the idle thread 0 */
 void sched_init_secondary(unsigned cpu); /* its idle thread and queue; on the boot CPU, before start */
+void sched_online_secondary(unsigned cpu); /* on that CPU, once its interrupts can be served */
+struct thread *sched_idle_thread(unsigned cpu); /* also current_thread of the CPU's per-CPU area */
 /* First thing on a secondary CPU: it takes up its idle thread and counts as online. */
 void sched_online_secondary(unsigned cpu);
 __noreturn void sched_idle_loop(void); /* the idle threads' body */
 
-/* Allocates a thread with stack, not started. name is copied. 0, -ENOMEM. refs is 1. */
+/*
+ * Allocates a thread with stack, not started. name is copied; policy, nice value and affinity are the
+ * current thread's. 0, -ENOMEM. refs is 1: that reference belongs to the thread itself once it is
+ * started, and is dropped by the scheduler when it has ended and left its stack (which is freed then).
+ * Who wants to look at a started thread takes a reference of his own (thread_get) before thread_start, or
+ * finds it under rcu. A thread never started is freed by thread_put.
+ */
 int thread_create(struct thread **out, const char *name);
-/* Kernel thread, running fn(arg) at once; ends when fn returns. 0, -ENOMEM. */
+/* Kernel thread, running fn(arg) at once; ends when fn returns. 0, -ENOMEM. With out, the caller gets a
+ * reference that he must put. */
 int kthread_run(struct thread **out, const char *name, void (*fn)(void *), void *arg);
 /* Puts a new (or arch_thread_fork'ed) thread on a run queue. The child of a fork inherits vruntime. */
 void thread_start(struct thread *t);
 void thread_get(struct thread *t);
 void thread_put(struct thread *t); /* frees stack and all when the last one goes; any context */
+struct thread *thread_get_live(struct thread *t); /* under rcu: t with a reference, NULL if freed */
 /* Ends the current thread: never returns. proc/ has dropped mm, files... before. */
 __noreturn void thread_exit(void);
 /* What the first switch to a new thread must do (unlock run queue, drop prev); called by ENTRY's stub. */
@@ -157,7 +174,12 @@ extern bool (*sched_signal_pending)(struct thread *t, bool fatal_only);
 int sched_set_nice(struct thread *t, int nice);
 int sched_set_policy(struct thread *t, int policy, int rt_priority);
 int sched_set_affinity(struct thread *t, u64 mask); /* -EINVAL: no online CPU in it; migrates */
+int sched_set_affinity_kernel(struct thread *t, u64 mask); /* as above, CPUs may be offline yet */
 u64 sched_runtime_ns(const struct thread *t);
+u64 sched_rr_slice_ns(const struct thread *t); /* what sched_rr_get_interval(2) tells; 0 for FIFO */
+u64 sched_idle_ns(unsigned cpu); /* time spent idle */
+u64 sched_switches(void); /* context switches since boot, all CPUs */
+unsigned sched_nr_running(void);
 void sched_load_avg(u64 avg[3]); /* fixed point << 11 */
 /* Iterates over all threads under rcu; for reports and procfs. */
 void thread_for_each(bool (*fn)(struct thread *, void *), void *arg);
