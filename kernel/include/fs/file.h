@@ -40,6 +40,8 @@ struct file_ops {
 	int (*fsync)(struct file *f, bool datasync);
 	int (*fallocate)(struct file *f, int mode, loff_t off, loff_t len);
 	void (*show_fdinfo)(struct file *f, char *buf, size_t size);
+	/* Moving pages between pipes and files; NULL: through copies. */
+	int (*mapping)(struct file *f, struct mapping **out); /* page cache other than the inode's */
 };
 
 struct file {
@@ -50,24 +52,37 @@ struct file {
 	struct inode *inode; /* NULL for anonymous kinds (epoll, eventfd…) that have none */
 	struct dentry *dentry; /* path it was opened by */
 	struct mount *mount;
-	loff_t pos; /* [x] pos_lock */
+	loff_t pos; /* [x] pos_lock when the file is shared */
 	struct mutex pos_lock;
 	void *private;
 	struct cred *cred; /* of the opener */
 	s32 owner_pid; /* F_SETOWN */
+	int owner_type; /* F_OWNER_* */
 	int owner_sig;
-	struct list epoll_items; /* [x] epoll */
+	const char *anon_name; /* [I] see file_create_anon(); NULL: has a path */
+	struct list epoll_items; /* [x] fs/epoll.c's */
+	u64 dir_hint; /* directories: fs's own */
 	struct rcu_head rcu;
 };
 #define FMODE_READ 1u
 #define FMODE_WRITE 2u
 #define FMODE_NOSEEK 4u /* stream: no position */
 #define FMODE_PATH 8u /* O_PATH */
+#define FMODE_WRITER 16u /* counted in inode->write_count */
+#define FMODE_LOCKED 32u /* has, or had, locks: closing looks for them */
 
-/* A file without a path (pipe ends, eventfd…): name is what /proc/PID/fd shows ("anon_inode:[eventfd]").
- * 0, -ENOMEM, -ENFILE. refs 1. */
+/* A file without a path: name is what /proc/PID/fd shows ("anon_inode:[eventfd]"); the string must stay.
+ * inode is a shared one without a type. 0, -ENOMEM, -ENFILE. refs 1; the access mode is in flags. */
 int file_create_anon(const struct file_ops *ops, void *private, u32 flags, const char *name,
 		     struct file **out);
+/* As above with an inode of its own (pipes, sockets): S_IFIFO|0600...; a name "pipe" shows as "pipe:[INO]".
+ * Takes over the inode's reference on success. */
+int file_create_anon_inode(const struct file_ops *ops, void *private, u32 flags, const char *name,
+			   struct inode *inode, struct file **out);
+/* A new inode of no file system for the above; refs 1. NULL: out of memory. */
+struct inode *anon_inode_create(u32 mode);
+/* The path, made up on demand for anonymous files; references taken. 0, -ENOMEM. */
+int file_get_path(struct file *f, struct path *out);
 static inline void file_get(struct file *f)
 {
 	refcount_inc(&f->refs);

@@ -1,0 +1,28 @@
+/* What the x86_64 ABI has of its own among file-related structures and flags. Manual: stat(2), open(2). */
+#pragma once
+#include <lib/types.h>
+
+#define O_DIRECT 040000
+#define O_LARGEFILE 0100000
+#define O_DIRECTORY 0200000
+#define O_NOFOLLOW 0400000
+
+#define ABI_EPOLL_PACKED __packed
+
+struct stat {
+	u64 st_dev;
+	u64 st_ino;
+	u64 st_nlink;
+	u32 st_mode;
+	u32 st_uid;
+	u32 st_gid;
+	u32 pad0;
+	u64 st_rdev;
+	s64 st_size;
+	s64 st_blksize;
+	s64 st_blocks;
+	u64 st_atime_sec, st_atime_nsec;
+	u64 st_mtime_sec, st_mtime_nsec;
+	u64 st_ctime_sec, st_ctime_nsec;
+	s64 unused[3];
+};

@@ -1,0 +1,29 @@
+/*
+ * Credentials as file systems see them. Immutable once published; kernel/proc makes, changes and frees
+ * them (proc/cred.h).
+ */
+#pragma once
+#include <lib/atomic.h>
+#include <lib/types.h>
+#include <sched/thread.h>
+#include <uapi/capability.h>
+
+struct cred {
+	struct refcount refs;
+	u32 uid, euid, suid, fsuid;
+	u32 gid, egid, sgid, fsgid;
+	u64 cap_permitted, cap_effective, cap_inheritable, cap_bounding, cap_ambient;
+	u32 securebits;
+	u32 ngroups;
+	u32 *groups; /* sorted */
+};
+extern struct cred init_cred;
+struct cred *cred_get(struct cred *c);
+void cred_put(struct cred *c);
+bool cred_in_group(const struct cred *c, u32 gid);
+
+/* Has current the capability in its effective set? */
+static inline bool fs_capable(int cap)
+{
+	return current->cred->cap_effective & (1ull << cap);
+}
