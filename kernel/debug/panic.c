@@ -168,13 +168,3 @@ void lib_bug(const char *what)
 {
 	panic("%s", what);
 }
-
-/* gcc's stack protector: a canary was overwritten. */
-void __stack_chk_fail(void);
-void __stack_chk_fail(void)
-{
-	char sym[96];
-
-	panic("stack canary overwritten in %s",
-	      symbol_format((uintptr_t)__builtin_return_address(0), sym, sizeof(sym)));
-}

@@ -135,6 +135,7 @@ void kernel_main(void)
 	int error;
 
 	arch_cpu_init_boot();
+	stack_guard_init();
 	kparam_parse(boot_info.cmdline);
 	stages_announce();
 	klog(LOG_INFO, "Cairn (%s, %s)", ARCH_NAME, VARIANT);

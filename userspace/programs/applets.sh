@@ -26,7 +26,6 @@ t basename;   $B basename /usr/lib/libc.so .so
 t dirname;    $B dirname /usr/lib/libc.so
 t md5sum;     echo data | $B md5sum
 t sha256sum;  echo data | $B sha256sum
-t cksum;      echo data | $B cksum
 t base64;     echo 'hello, world' | $B base64 | $B base64 -d
 t od;         printf 'abc\000\377' | $B od -An -tx1
 t hexdump;    printf 'abcdefghijklmnop' | $B hexdump -C
@@ -36,7 +35,6 @@ t tac;        $B seq 3 | $B tac
 t nl;         printf 'x\ny\n' | $B nl
 t fold;       echo 1234567890 | $B fold -w 4
 t paste;      $B seq 3 >f1; $B seq 4 6 >f2; $B paste f1 f2
-t comm;       $B seq 1 4 >f1; $B seq 3 6 >f2; $B comm f1 f2
 t diff;       $B diff f1 f2; echo "status $?"
 t cmp;        $B cmp f1 f1 && echo same
 t cat;        $B cat f1 f2 | $B wc -l
@@ -56,7 +54,6 @@ t cpio;       echo f1 | $B cpio -o -H newc 2>/dev/null | $B cpio -t 2>/dev/null
 t xargs;      $B seq 6 | $B xargs -n 2 echo
 t find-exec;  $B find . -name 'f[12]' -exec $B wc -l '{}' ';' | $B sort
 t env;        $B env -i A=1 B=2 $B env | $B sort
-t printenv;   X=42 $B printenv X
 t id;         $B id -u
 t date;       $B date -u -d '@1000000000' '+%F %T'
 t cal;        $B cal 2 2024
@@ -66,7 +63,6 @@ t timeout;    $B timeout 1 $B sleep 5; echo "status $?"
 t true-false; $B true && ! $B false && echo ok
 t yes;        $B yes | $B head -n 2
 t which;      $B which busybox
-t split;      $B seq 10 | $B split -l 4 - part; $B wc -l part* | $B tail -n 1
 t pipeline;   $B seq 1 2000 | $B grep 7 | $B sed 's/7/x/g' | $B sort | $B uniq | $B wc -l
 t background; ($B sleep 0.02; echo child) & wait; echo parent
 t subshell;   (exit 3); echo "status $?"

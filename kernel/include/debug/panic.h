@@ -44,3 +44,9 @@ static inline void might_sleep(void)
 {
 }
 #endif
+
+/* The stack protector's value before stack_guard_init() made it random. The latter is for a caller that
+ * never returns, on the boot CPU. */
+#define STACK_GUARD_INITIAL 0x595e9fbd94fda766ul
+extern uintptr_t __stack_chk_guard;
+void stack_guard_init(void);
