@@ -46,7 +46,7 @@ KCPPFLAGS += -DCONFIG_INJECT
 else ifneq ($(VARIANT),release)
 $(error VARIANT is release, debug or inject, not '$(VARIANT)')
 endif
-KCPPFLAGS += -DVARIANT='"$(VARIANT)"'
+KCPPFLAGS += -DVARIANT='"$(VARIANT)"' -DARCH_NAME='"$(ARCH)"'
 KLDFLAGS += $(if $(BRINGUP),--unresolved-symbols=ignore-all)
 include kernel/arch/$(ARCH)/arch.mk
 
