@@ -105,7 +105,7 @@ $(KELF): $(O)/pass1.elf
 
 include $(wildcard userspace/user.mk userspace/programs/programs.mk kernel/tests/host/host.mk)
 
-.PHONY: FORCE all kernel user boot-stages run gdb test test-host test-tools test-debug lint bench setup clean help
+.PHONY: FORCE all kernel user boot-stages run test $(TEST_STEPS) setup clean help
 FORCE:
 all: kernel user ## kernel and user programs
 kernel: $(KELF) ## the kernel image, $(O)/cairn.elf
@@ -127,11 +127,26 @@ boot-stages: need-build ## build, boot, and check every stage (ARGS="--smp 4 --o
 run: need-build ## an interactive shell in the kernel (ARGS=…)
 	@scripts/setup.sh run
 	@$(XTASK) run $(MAKEARGS) $(ARGS)
-test: need-test ## everything: lint, host tests, tools, stages (release and debug), programs
-	@$(XTASK) test $(MAKEARGS) $(ARGS)
+# The suite, step by step; each step can be run by itself.
+TEST_STEPS := lint test-host test-user-host test-tools test-stages test-debug test-clang test-guest
+test: need-test ## everything: lint, host tests, tools, stages (release and debug), guest programs
+	@set -e; for step in $(TEST_STEPS); do echo "== $$step"; $(MAKE) --no-print-directory $$step; done
+	@echo "== all steps passed: $(TEST_STEPS)"
+PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider
+test-tools: ## the kit's own tests
+	@$(PYTEST) xtask/tests --ignore xtask/tests/guest
+test-stages: ## boot stages on both machines, one and four CPUs
+	@$(XTASK) boot-stages $(MAKEARGS) --smp 4
+	@$(XTASK) boot-stages $(MAKEARGS) --machine microvm --no-build
+test-debug: ## boot stages of the debug build: UBSan, lock ranks, poison, redzones
+	@$(XTASK) boot-stages $(MAKEARGS) --variant debug --smp 2
+test-clang: ## the kernel compiles without a warning under clang
+	@$(MAKE) --no-print-directory CC=clang O=build/$(ARCH)-clang kernel
+test-guest: ## programs in the kernel, compared with the host; fault injection
+	@$(PYTEST) xtask/tests/guest
 lint: need-test ## formatting, static analysis, layers
 	@$(XTASK) lint $(ARGS)
 clean: ## remove build/
 	rm -rf build
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
