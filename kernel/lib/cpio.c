@@ -18,6 +18,7 @@ void cpio_init(struct cpio_iter *it, const void *buf, size_t size)
 	it->buf = buf;
 	it->size = size;
 	it->pos = 0;
+	it->open = false;
 }
 
 static bool parse_hex8(const u8 *p, u32 *out)
@@ -103,13 +104,13 @@ int cpio_next(struct cpio_iter *it, struct cpio_entry *e)
 		if (err)
 			return err;
 		if (tmp.name_len != sizeof(TRAILER) - 1 || memcmp(tmp.name, TRAILER, tmp.name_len) != 0) {
+			it->open = true;
 			*e = tmp;
 			return 1;
 		}
+		it->open = false;
 		while (it->pos < it->size && it->buf[it->pos] == 0)
 			it->pos++;
-		if (it->pos == it->size)
-			return 0;
 	}
-	return it->size ? -EINVAL : 0;
+	return it->open ? -EINVAL : 0;
 }

@@ -8,6 +8,7 @@
 struct cpio_iter {
 	const u8 *buf;
 	size_t size, pos;
+	bool open; /* an entry was read, its archive's trailer not yet */
 };
 
 struct cpio_entry {
