@@ -9,18 +9,31 @@
 #include <core/spinlock.h>
 #include <lib/list.h>
 #include <proc/cred.h>
+#include <proc/restart.h>
 #include <proc/signal.h>
 #include <sched/sync.h>
 #include <sched/thread.h>
 #include <uapi/resource.h>
 
-struct pid; /* proc/pid.c */
+/*
+ * A number, and what goes by it: a thread, the process it leads, the group and session it named. Held by
+ * each of those and by whoever keeps one (tty, file owners); the number is free again with the last.
+ */
+struct pid {
+	s32 nr; /* [I] */
+	struct refcount refs;
+	struct thread *thread; /* [x] tree; read under rcu */
+	struct proc *proc; /* [x] tree; read under rcu. A zombie still has it */
+	struct list group; /* [x] tree: proc.pgrp_link */
+	struct rcu_head rcu;
+};
 
 struct proc {
 	s32 pid; /* [I] thread group id */
 	struct refcount refs;
 	struct thread *leader; /* first thread */
-	struct list threads; /* [x] sighand lock: thread_proc.group_link */
+	struct pid *pid_ref; /* [I] its own number */
+	struct list threads; /* [x] sighand lock: thread_proc.group_link; those not yet exited */
 	unsigned nr_threads; /* [x] sighand lock */
 	struct proc *parent; /* [x] tree */
 	struct list children, sibling; /* [x] tree */
@@ -30,17 +43,24 @@ struct proc {
 	struct tty *tty; /* controlling terminal [x] tree */
 	struct sighand *sighand; /* handlers: shared by CLONE_SIGHAND */
 	struct signal_queue shared_pending; /* [x] sighand lock */
+	struct thread *signal_next; /* [x] sighand lock: where the next shared signal is tried first */
 	struct waitq child_wait; /* waitpid sleeps here */
 	int exit_signal; /* to the parent; SIGCHLD or as cloned */
 	u32 exit_status; /* wait status form */
 	enum { PROC_ALIVE, PROC_ZOMBIE, PROC_DEAD } state; /* [x] tree */
 	bool group_exiting; /* [x] sighand lock */
 	bool exec_done; /* for setpgid EACCES */
-	bool stopped, continued, stop_reported; /* job control [x] sighand lock */
+	/* Job control [x] sighand lock: all threads stopped; SIGCONT came; what wait() has not seen yet. */
+	bool stopped, continued, stop_reported;
+	bool stopping; /* some threads still on their way to the stop */
+	u8 notify_parent; /* CLD_STOPPED or CLD_CONTINUED that a thread is to report */
+	unsigned stop_count; /* threads not yet stopped */
 	int stop_signal;
+	bool unkillable; /* PID 1: default actions do not apply to it */
+	struct thread *exec_thread; /* [x] sighand lock: kills the others to exec */
+	struct siginfo fatal_info; /* [x] sighand lock: of the signal that ends it, for the report */
 	bool is_subreaper;
 	struct rlimit64 limits[RLIM_NLIMITS]; /* [x] sighand lock; reads are plain */
-	struct completion *vfork_done;
 	u64 utime_ns, stime_ns; /* of dead threads */
 	u64 cutime_ns, cstime_ns; /* of waited-for children */
 	u64 min_flt, maj_flt, cmin_flt, cmaj_flt, nvcsw, nivcsw, maxrss;
@@ -54,20 +74,32 @@ struct proc {
 	char exec_path[64]; /* for reports */
 };
 
+/* What tty/ does at the ends of sessions; registered by it. Thread context, no locks held. */
+struct proc_tty_ops {
+	/* The session's leader has ended or given up its terminal: hang it up. p->tty is the terminal. */
+	void (*leave)(struct proc *p);
+};
+extern const struct proc_tty_ops *proc_tty_ops;
+
 /* Per-thread state that proc/ owns: thread->tp. */
 struct thread_proc {
 	struct list group_link;
 	u64 sigmask, saved_mask; /* [x] sighand lock; own reads are plain */
+	u64 waited_mask; /* [x] sighand lock: sigmask while sigtimedwait() has some of it open */
+	bool stop_pending; /* [x] sighand lock: is to stop, not yet counted */
 	struct signal_queue pending; /* [x] sighand lock */
 	uptr_t altstack_sp;
 	size_t altstack_size;
 	int altstack_flags;
 	uptr_t set_child_tid, clear_child_tid, robust_list;
 	size_t robust_len;
-	struct restart_block *restart; /* see proc/restart.h */
-	u64 restart_data[8];
+	struct restart_block restart; /* see proc/restart.h */
+	struct completion *vfork_done; /* [x] tree: who waits until this thread has left its mm */
 	int pdeath_signal;
+	bool child_settid; /* write the tid to set_child_tid before entering user mode */
 	u64 min_flt, maj_flt;
+	struct pid *pid; /* [I] its own number, with a reference */
+	struct rcu_head rcu;
 };
 
 extern struct spinlock proc_tree_lock;
@@ -83,10 +115,32 @@ void proc_put(struct proc *p);
 struct proc *proc_next(s32 *pid);
 /* Iterates a process's threads under rcu or the sighand lock. */
 struct thread *proc_next_thread(struct proc *p, s32 *tid); /* reference taken */
+/* The pid with that number, with a reference, or NULL. */
+struct pid *pid_get_nr(s32 nr);
+struct pid *pid_get(struct pid *pid);
+void pid_put(struct pid *pid);
+extern s32 pid_max; /* numbers are below; /proc/sys/kernel/pid_max */
+unsigned proc_count(void); /* processes, zombies too */
+unsigned proc_thread_count(void);
+extern unsigned proc_max_threads; /* no more threads than this in all */
+
 s32 proc_pgrp_id(const struct proc *p);
 s32 proc_session_id(const struct proc *p);
 char proc_state_char(struct thread *t); /* R S D T Z */
 u64 proc_limit(unsigned which); /* soft limit of current's process */
+
+/* CPU time and faults of a process: living and dead threads; of its waited-for children. */
+struct proc_usage {
+	u64 utime_ns, stime_ns, min_flt, maj_flt, nvcsw, nivcsw, maxrss; /* maxrss: KiB */
+};
+void proc_usage_self(struct proc *p, struct proc_usage *out);
+void proc_usage_children(struct proc *p, struct proc_usage *out);
+
+/* The random numbers behind getrandom(2) and /dev/urandom. Thread context. */
+void random_bytes(void *buf, size_t n);
+
+struct utsname;
+void uts_get(struct utsname *out); /* what uname(2) shows */
 
 void proc_init(void); /* tables, registers hooks with mm, sched, fs, tty */
 /* Starts PID 1: a kernel thread that executes `path` with argv {path} and envp. */
