@@ -26,6 +26,7 @@ enum lock_rank {
 	RANK_SIGHAND, /* signal handlers and queues of a process */
 	RANK_FUTEX,
 	RANK_TIMER_OWNER,
+	RANK_PID, /* table of process numbers */
 	RANK_PAGETABLE,
 	RANK_WAITQ,
 	RANK_PI, /* thread placement: t->pi_lock */

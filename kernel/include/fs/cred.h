@@ -16,6 +16,7 @@ struct cred {
 	u32 securebits;
 	u32 ngroups;
 	u32 *groups; /* sorted */
+	struct user_count *user; /* proc/: what uid has in use, see proc/cred.c */
 };
 extern struct cred init_cred;
 struct cred *cred_get(struct cred *c);
