@@ -1,7 +1,8 @@
 /*
  * newc cpio (lib/cpio.h). An entry: a header of 6 bytes magic and 13 fields of 8 hex digits, the name with
  * its NUL, zeros up to a multiple of 4, the data, zeros up to a multiple of 4 (counted from the start of
- * the buffer). "TRAILER!!!" ends an archive. Manual: cpio(5), "new ASCII format".
+ * the buffer). The name may be followed by more NULs that count as part of it: that is how data is put
+ * on page boundaries. "TRAILER!!!" ends an archive. Manual: cpio(5), "new ASCII format".
  */
 #include <lib/cpio.h>
 #include <lib/errno.h>
@@ -56,19 +57,35 @@ static size_t padded(const struct cpio_iter *it, size_t pos)
 	return min(ALIGN_UP(pos, 4), it->size);
 }
 
+/* Length of a name in a field of n > 0 bytes; -EINVAL without a NUL, or with more than NULs behind it. */
+static ssize_t check_name(const u8 *name, size_t n)
+{
+	const u8 *end = memchr(name, 0, n);
+
+	if (!end)
+		return -EINVAL;
+	for (const u8 *p = end; p < name + n; p++) {
+		if (*p)
+			return -EINVAL;
+	}
+	return end - name;
+}
+
 /* One entry, the trailer too. */
 static int read_entry(struct cpio_iter *it, struct cpio_entry *e)
 {
 	const u8 *h = it->buf + it->pos;
 	size_t left = it->size - it->pos, name_end, data;
 	u32 f[NR_FIELDS], name_size;
+	ssize_t name_len;
 
 	if (left < HEADER_SIZE || !parse_header(h, f))
 		return -EINVAL;
 	name_size = f[F_NAMESIZE];
 	if (name_size < 1 || name_size > left - HEADER_SIZE)
 		return -EINVAL;
-	if (memchr(h + HEADER_SIZE, 0, name_size) != h + HEADER_SIZE + name_size - 1)
+	name_len = check_name(h + HEADER_SIZE, name_size);
+	if (name_len < 0)
 		return -EINVAL;
 	name_end = it->pos + HEADER_SIZE + name_size;
 	data = padded(it, name_end);
@@ -76,7 +93,7 @@ static int read_entry(struct cpio_iter *it, struct cpio_entry *e)
 		return -EINVAL;
 
 	e->name = (const char *)h + HEADER_SIZE;
-	e->name_len = name_size - 1;
+	e->name_len = (size_t)name_len;
 	e->ino = f[F_INO];
 	e->mode = f[F_MODE];
 	e->uid = f[F_UID];

@@ -22,5 +22,5 @@ struct cpio_entry {
 
 void cpio_init(struct cpio_iter *it, const void *buf, size_t size);
 /* 1: *e filled in. 0: the end. -EINVAL: broken (bad magic or digit, truncated, name without its NUL or
- * with one inside); it->pos is where. */
+ * with something behind it); it->pos is where. */
 int cpio_next(struct cpio_iter *it, struct cpio_entry *e);
