@@ -61,7 +61,7 @@ class Session:
     def __init__(self, guest: Guest, directory: Path | None = None) -> None:
         self.guest = guest
         self.qmp = Qmp(guest.channels[QMP])
-        self.selector = selectors.DefaultSelector()
+        self.selector = selectors.EpollSelector()
         self.open: dict[str, socket.socket] = {}
         self.files: dict[str, FileIO] = {}
         self.ended = False
@@ -78,6 +78,10 @@ class Session:
         self.selector.close()
         for stream in self.files.values():
             stream.close()
+
+    def fileno(self) -> int:
+        """A descriptor that is readable when wait() has something."""
+        return self.selector.fileno()
 
     def pause(self, name: str, paused: bool) -> None:
         """Stops (or resumes) reading a channel, so that its writer in the guest waits."""

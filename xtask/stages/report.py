@@ -25,9 +25,11 @@ def stage_line(result: Result, total: int, colour: bool = False) -> str:
 
 
 def closing_line(boot: Boot) -> str:
-    """Always the last line. TIMEOUT and NOT-RUN are no passes: they count as failed."""
+    """Always the last line. TIMEOUT and NOT-RUN are no passes: they count as failed, and so does a run whose
+    stages all passed but whose records cannot be believed."""
     runner = boot.runner
     bad = runner.count(FAIL) + runner.count(TIMEOUT) + runner.count(NOT_RUN)
+    bad = max(bad, 1 if boot.exit_code else 0)
     return f"boot-stages: {runner.count(PASS)} passed, {bad} failed, {runner.count(SKIP)} skipped"
 
 

@@ -1,0 +1,59 @@
+"""What make builds, and where it lies."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from .guest.rundir import ROOT
+
+
+class BuildError(Exception):
+    """make failed, or something it should have made is not there: exit code 125."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """One configuration of the kernel."""
+
+    arch: str
+    variant: str = "release"
+    out: Path | None = None
+
+    @property
+    def directory(self) -> Path:
+        if self.out:
+            return self.out
+        given = os.environ.get("CAIRN_BUILD")
+        if given:
+            return Path(given)
+        suffix = "" if self.variant == "release" else f"-{self.variant}"
+        return ROOT / "build" / f"{self.arch}{suffix}"
+
+    @property
+    def kernel(self) -> Path:
+        return self.directory / "cairn.elf"
+
+    def user(self, name: str) -> Path:
+        return self.directory / "user" / name
+
+    def make(self, targets: list[str], quiet: bool = True) -> None:
+        """Builds the targets. make's words go to stderr: stdout is for results."""
+        jobs = [] if "--jobserver" in os.environ.get("MAKEFLAGS", "") else [f"-j{os.cpu_count() or 1}"]
+        args = ["make", "--no-print-directory", *jobs]
+        args += [f"O={self.directory}", f"ARCH={self.arch}", f"VARIANT={self.variant}", *targets]
+        done = subprocess.run(
+            args, cwd=ROOT, stdout=subprocess.PIPE if quiet else sys.stderr, check=False, text=True
+        )
+        if done.returncode:
+            if quiet and done.stdout:
+                print(done.stdout, end="", file=sys.stderr)
+            raise BuildError(f"make {' '.join(targets)} failed with status {done.returncode}")
+
+    def require(self, *paths: Path) -> None:
+        for path in paths:
+            if not path.is_file():
+                raise BuildError(f"{path} is not there (build it with make, or leave out --no-build)")

@@ -1,0 +1,70 @@
+"""Options that several commands have, and how their errors become exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from . import exitcodes
+from .build import Build, BuildError
+from .guest import launch
+from .guest.machine import UsageError
+from .initramfs import ArchiveError
+
+EXIT_CODES: dict[type[Exception], int] = {
+    UsageError: exitcodes.USAGE,
+    ArchiveError: exitcodes.USAGE,
+    BuildError: exitcodes.CANNOT_BUILD,
+    launch.InfraError: exitcodes.INFRA,
+}
+
+
+def add_build_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--arch", default="x86_64", help="port (x86_64)")
+    parser.add_argument("--machine", help="board: q35 (default) or microvm")
+    parser.add_argument("--smp", type=int, default=1, metavar="N", help="CPUs, 1 to 8 (1)")
+    parser.add_argument("--mem", default="1G", metavar="SIZE", help="memory (1G)")
+    parser.add_argument("--kvm", action="store_true", help="use KVM where it works")
+    parser.add_argument("--append", default="", metavar="CMDLINE", help="more words for the kernel")
+    parser.add_argument("--variant", default="release", choices=("release", "debug", "inject"))
+    parser.add_argument("--build-dir", type=Path, metavar="DIR", help="as make's O=")
+    parser.add_argument("--no-build", action="store_true", help="take what is there")
+    parser.add_argument("--keep-logs", type=Path, metavar="DIR", help="run directories go here")
+
+
+def make_build(options: argparse.Namespace, targets: list[str]) -> Build:
+    """Builds, unless told not to. BuildError."""
+    build = Build(options.arch, options.variant, options.build_dir)
+    if not options.no_build:
+        build.make(targets)
+    build.require(build.kernel)
+    return build
+
+
+def use_kvm(options: argparse.Namespace) -> bool:
+    if options.kvm and not launch.kvm_works():
+        print("xtask: KVM does not work here, using TCG", file=sys.stderr)
+        return False
+    return bool(options.kvm)
+
+
+def use_colour(stream_is_terminal: bool) -> bool:
+    return stream_is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def guarded(name: str, body: Callable[[], int]) -> int:
+    """Runs body; what goes wrong around it becomes a line on stderr and the exit code for it."""
+    launch.unwind_on_signals()
+    try:
+        return body()
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        return 130
+    except launch.Stopped as stopped:
+        return 128 + int(stopped.args[0])
+    except tuple(EXIT_CODES) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return EXIT_CODES[type(error)]

@@ -1,0 +1,264 @@
+"""`xtask run … -- ELF [ARG...]`: boots the kernel, runs a program in it, and ends as the program did."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import selectors
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from .. import exitcodes, options as common
+from ..build import Build
+from ..guest import launch, rundir
+from ..guest.events import EventStream, load_schema
+from ..guest.machine import EVENTS, SERIAL, STREAMS, GuestSpec, find_machine
+from ..guest.session import Chunk, Ended, Item, Session, Stop
+from ..guest.trace import Symbols, examine, format_frames
+from ..stages.boot import last_lines, new_nonce
+from ..stages.report import kernel_frames
+from . import root
+from .bridge import Escape, Input, Output
+from .terminal import RawTerminal, hint
+from .watch import Outcome, Watcher
+
+STDIN, STDOUT, STDERR = STREAMS
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="xtask run", description=__doc__, usage="xtask run [OPTIONS] [-- ELF [ARG...]]"
+    )
+    common.add_build_options(parser)
+    parser.add_argument("--timeout", type=float, metavar="S", help="then 124 (none)")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="root tree (a minimal one)")
+    parser.add_argument("--add", action="append", default=[], metavar="HOST:GUEST")
+    parser.add_argument("--env", action="append", default=[], metavar="K=V")
+    parser.add_argument("--cwd", default="/", metavar="DIR")
+    parser.add_argument("--icount", action="store_true", help="time is the count of instructions")
+    parser.add_argument("--disk", action="append", default=[], type=Path, metavar="IMG")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--tty", action="store_true", help="use the console as the program's terminal")
+    parser.add_argument("--no-tty", action="store_true", help="use the ports even on a terminal")
+    parser.add_argument("command", nargs="*", metavar="ELF [ARG...]", help="(a busybox shell)")
+    before, dashes, after = split_command(argv)
+    found = parser.parse_args(before)
+    found.command = after if dashes else found.command
+    return found
+
+
+def split_command(argv: list[str]) -> tuple[list[str], bool, list[str]]:
+    """Everything behind the first `--` is the program's, whatever it looks like."""
+    if "--" not in argv:
+        return argv, False, []
+    place = argv.index("--")
+    return argv[:place], True, argv[place + 1 :]
+
+
+class Runner:
+    """One run: the session, the streams and the watcher, moved by one loop."""
+
+    def __init__(self, session: Session, watcher: Watcher, terminal: bool, directory: Path) -> None:
+        self.session = session
+        self.watcher = watcher
+        self.events = EventStream(load_schema(rundir.ROOT / "kernel" / "debug" / "events.tbl"))
+        self.terminal = terminal
+        self.escape = Escape()
+        out, err = Output(1), Output(2)
+        self.outputs = {SERIAL: out} if terminal else {STDOUT: out, STDERR: err}
+        self.main_output = SERIAL if terminal else STDOUT
+        self.input = Input(0, session.guest.channels[SERIAL if terminal else STDIN])
+
+    def item(self, item: Item) -> None:
+        if isinstance(item, Chunk):
+            if item.channel == EVENTS:
+                for event in self.events.feed(item.data):
+                    self.watcher.event(event, time.monotonic())
+            elif item.channel in self.outputs:
+                self.outputs[item.channel].put(item.data)
+        elif isinstance(item, (Stop, Ended)):
+            self.watcher.stop(item)
+
+    def interest(self) -> dict[int, tuple[int, object]]:
+        """Descriptors beside the guest's channels that the loop waits for now."""
+        wanted: dict[int, tuple[int, object]] = {}
+        if self.input.queue and not self.input.closed:
+            wanted[self.input.port.fileno()] = (selectors.EVENT_WRITE, "push")
+        elif self.input.wants_more():
+            wanted[self.input.fd] = (selectors.EVENT_READ, "take")
+        for name, output in self.outputs.items():
+            if output.queue:
+                wanted[output.fd] = (selectors.EVENT_WRITE, output)
+            self.session.pause(name, output.full)
+        return wanted
+
+    def step(self, timeout_s: float | None) -> None:
+        """Waits for anything once, and moves what can be moved."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.session.fileno(), selectors.EVENT_READ, "guest")
+            now_ready: list[object] = []
+            for fd, (mask, what) in self.interest().items():
+                try:
+                    selector.register(fd, mask, what)
+                except PermissionError:  # a regular file: always ready
+                    now_ready.append(what)
+            found = [key.data for key, _ in selector.select(0 if now_ready else timeout_s)]
+        for what in [*found, *now_ready]:
+            if what == "guest":
+                for item in self.session.wait(0):
+                    self.item(item)
+            elif what == "take":
+                self.take_input()
+            elif what == "push":
+                self.input.push()
+            elif isinstance(what, Output):
+                what.flush()
+
+    def take_input(self) -> None:
+        data = self.input.take()
+        if self.terminal:
+            data = self.escape.filter(data)
+        self.input.queue += data
+        self.input.push()
+
+    def until_over(self) -> Outcome:
+        while self.watcher.outcome is None:
+            deadline = self.watcher.deadline()
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            self.step(left)
+            self.watcher.tick(time.monotonic())
+            if self.escape.leave:
+                return Outcome(exitcodes.OK, "left")
+            if self.outputs[self.main_output].broken:
+                return Outcome(128 + signal.SIGPIPE, "stdout was closed")
+        for item in self.session.read_rest():
+            self.item(item)
+        return self.watcher.outcome
+
+    def flush(self) -> None:
+        for output in self.outputs.values():
+            output.flush(wait=True)
+
+
+def complain(runner: Runner, outcome: Outcome, symbols: Symbols, directory: Path) -> None:
+    """What is to be said on stderr about a run that did not end by itself."""
+    lines = [f"xtask run: {outcome.reason} (logs in {directory})"]
+    watcher = runner.watcher
+    if watcher.panic is not None:
+        lines.append(f"kernel panic: {watcher.panic.text('reason')} at {watcher.panic.text('where')}")
+        if watcher.panic.text("text"):
+            lines.append(f"  {watcher.panic.text('text')}")
+        for event in watcher.backtraces:
+            lines.append(f"backtrace of {event.text('of')}:")
+            lines += [f"  {line}" for line in kernel_frames(event.fields.get("frames"), symbols)]
+    elif not runner.session.ended:
+        for state in examine(runner.session.qmp):
+            lines.append(f"CPU {state.cpu}:")
+            lines += [f"  {line}" for line in format_frames(symbols, state.frames)]
+    if not runner.terminal:
+        lines.append("last lines of the kernel log:")
+        lines += [f"  {line}" for line in last_lines(directory / "serial.log")]
+    print("\n".join(lines), file=sys.stderr)
+
+
+def result_record(
+    options: argparse.Namespace, watcher: Watcher, outcome: Outcome, wall_s: float, directory: Path
+) -> dict[str, Any]:
+    begin, end = watcher.begin, watcher.exit
+    guest_ns = end.ns - begin.ns if begin and end else None
+    return {
+        "status": outcome.exit_code,
+        "reason": outcome.reason,
+        "wall_s": round(wall_s, 4),
+        "wall_to_begin_s": seconds(watcher.begin_at, watcher.started),
+        "wall_to_exit_s": seconds(watcher.exit_at, watcher.started),
+        "guest_begin_ns": begin.ns if begin else None,
+        "guest_exit_ns": end.ns if end else None,
+        # with --icount one instruction is one nanosecond of the guest's clock
+        "instructions": guest_ns if options.icount else None,
+        "boot_instructions": begin.ns if begin and options.icount else None,
+        "defects": [str(defect) for defect in watcher.defects],
+        "directory": str(directory),
+    }
+
+
+def seconds(at: float | None, since: float) -> float | None:
+    return None if at is None else round(at - since, 4)
+
+
+def make_spec(options: argparse.Namespace, build: Build, initrd: Path, terminal: bool) -> GuestSpec:
+    words = ["run", f"nonce={new_nonce()}", "loglevel=3" if terminal else "", options.append]
+    return GuestSpec(
+        find_machine(options.arch, options.machine),
+        build.kernel,
+        initrd,
+        " ".join(word for word in words if word),
+        options.smp,
+        options.mem,
+        kvm=common.use_kvm(options),
+        icount=options.icount,
+        streams=True,
+        disks=list(options.disk),
+    )
+
+
+def use_terminal(options: argparse.Namespace) -> bool:
+    return bool(options.tty or (not options.no_tty and sys.stdin.isatty() and sys.stdout.isatty()))
+
+
+def play(options: argparse.Namespace, spec: GuestSpec, directory: Path, launcher: launch.Launcher) -> int:
+    """Starts the guest and moves bytes until its end."""
+    started = time.monotonic()
+    terminal = use_terminal(options)
+    guest = launcher(spec, directory)
+    with launch.ended_at_exit(guest):
+        session = Session(guest, directory)
+        watcher = Watcher(started, options.timeout)
+        runner = Runner(session, watcher, terminal, directory)
+        try:
+            if terminal:
+                hint()
+                with RawTerminal(0):
+                    outcome = runner.until_over()
+                    runner.flush()
+            else:
+                outcome = runner.until_over()
+                runner.flush()
+            wall_s = time.monotonic() - started
+            if outcome.reason not in ("exit", "left", "stdout was closed"):
+                complain(runner, outcome, Symbols.load(spec.kernel), directory)
+        finally:
+            session.close()
+    if options.json:
+        record = result_record(options, watcher, outcome, wall_s, directory)
+        options.json.write_text(json.dumps(record, indent=1) + "\n")
+    return outcome.exit_code
+
+
+def run(options: argparse.Namespace, launcher: launch.Launcher) -> int:
+    build = common.make_build(options, ["kernel", "user"])
+    build.require(build.user("init"))
+    word = options.command[0] if options.command else None
+    archive, path = root.compose(build.user("init"), options.root, options.add, word)
+    terminal = use_terminal(options)
+    env = root.parse_env(options.env)
+    if terminal:
+        env.setdefault("TERM", os.environ.get("TERM", "vt100"))
+    program = root.Program(path, options.command[1:], env, options.cwd, terminal)
+    archive.file(".cairn/spec", root.spec_bytes(program), 0o600)
+    directory = rundir.create(options.keep_logs)
+    initrd = directory / "initramfs.cpio"
+    archive.write(initrd)
+    try:
+        return play(options, make_spec(options, build, initrd, terminal), directory, launcher)
+    finally:
+        initrd.unlink(missing_ok=True)  # may be large, and can be made again
+
+
+def main(argv: list[str], launcher: launch.Launcher = launch.launch) -> int:
+    options = parse(argv)
+    return common.guarded("xtask run", lambda: run(options, launcher))
