@@ -1,0 +1,16 @@
+/* x86_64: what a thread keeps while it is switched out. */
+#pragma once
+#include <arch/regs.h>
+#include <lib/types.h>
+
+struct arch_thread {
+	u64 sp; /* kernel stack pointer while switched out; offset 0, known to switch.S */
+	u64 stack_top; /* [I] end of the kernel stack; struct regs lies just below; offset 8 */
+	void *fpu; /* XSAVE area, 64-byte aligned; NULL: kernel thread */
+	u64 fsbase, gsbase; /* user's, while switched out */
+};
+
+static inline struct regs *arch_thread_regs(const struct thread *t)
+{
+	return (struct regs *)((const struct arch_thread *)t)->stack_top - 1;
+}

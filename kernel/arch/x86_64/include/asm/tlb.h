@@ -1,0 +1,37 @@
+/* x86_64: this CPU's TLB, and whole pages. */
+#pragma once
+#include <arch/pte.h>
+#include <asm/cpu.h>
+
+static __always_inline void arch_tlb_flush_page(vaddr_t va)
+{
+	asm volatile("invlpg (%0)" : : "r"(va) : "memory");
+}
+
+static inline void arch_tlb_flush_user(void)
+{
+	write_cr3(read_cr3());
+}
+
+static inline void arch_tlb_flush_all(void)
+{
+	u64 cr4 = read_cr4();
+
+	write_cr4(cr4 & ~(u64)CR4_PGE);
+	write_cr4(cr4);
+}
+
+static __always_inline void arch_page_zero(void *page)
+{
+	void *d = page;
+	u64 n = PAGE_SIZE / 8;
+
+	asm volatile("rep stosq" : "+D"(d), "+c"(n) : "a"(0ul) : "memory");
+}
+
+static __always_inline void arch_page_copy(void *dst, const void *src)
+{
+	u64 n = PAGE_SIZE / 8;
+
+	asm volatile("rep movsq" : "+D"(dst), "+S"(src), "+c"(n) : : "memory");
+}
