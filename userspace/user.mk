@@ -1,0 +1,27 @@
+# Programs for the kernel: static ELF with the host's C library, so that the very same stagetest runs on
+# Linux (the oracle) and in Cairn.
+#   make user              $(O)/user/init, $(O)/user/stagetest
+#   make test-user-host    every test of stagetest on the host (as root)
+
+USER_CC ?= gcc
+USER_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
+	-fno-omit-frame-pointer -D_GNU_SOURCE -MMD -MP
+user_objs = $(patsubst userspace/%.c,$(O)/user/obj/%.o,$(sort $(wildcard userspace/$(1)/*.c)))
+USER_INIT_OBJS := $(call user_objs,init)
+USER_TEST_OBJS := $(call user_objs,tests)
+
+$(O)/user/obj/%.o: userspace/%.c userspace/user.mk
+	@mkdir -p $(@D)
+	$(call say,CC,$<) $(USER_CC) $(USER_CFLAGS) -c $< -o $@
+
+$(O)/user/init: $(USER_INIT_OBJS)
+	$(call say,LD,$@) $(USER_CC) -static $^ -o $@
+$(O)/user/stagetest: $(USER_TEST_OBJS)
+	$(call say,LD,$@) $(USER_CC) -static -pthread $^ -o $@
+
+.PHONY: user test-user-host
+user: $(O)/user/init $(O)/user/stagetest ## the programs of userspace/
+test-user-host: $(O)/user/stagetest ## the user stages, on the host's Linux
+	@$(O)/user/stagetest --all
+
+-include $(USER_INIT_OBJS:.o=.d) $(USER_TEST_OBJS:.o=.d)
