@@ -7,12 +7,14 @@
  * Locks: none; boot CPU only, before the others run. [I] afterwards.
  */
 #include <core/irq.h>
+#include <core/preempt.h>
 #include <debug/panic.h>
 #include <lib/string.h>
 
 #define TEMPLATE_MAX (32 * 1024ul)
 
 DEFINE_PER_CPU(unsigned, cpu_number) = 0;
+DEFINE_PER_CPU(struct regs *, irq_regs) = NULL;
 DEFINE_PER_CPU(u32, preempt_count) = PREEMPT_NO_RESCHED | 1;
 
 uintptr_t percpu_offset[MAX_CPUS];

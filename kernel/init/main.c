@@ -134,6 +134,7 @@ void kernel_main(void)
 {
 	int error;
 
+	percpu_save_template();
 	arch_cpu_init_boot();
 	stack_guard_init();
 	kparam_parse(boot_info.cmdline);

@@ -1,6 +1,8 @@
 /* Device interrupts: handlers by line, shared lines allowed. */
 #pragma once
+#include <arch/cpu.h>
 #include <arch/irq.h>
+#include <arch/percpu.h>
 
 /* Runs with interrupts off, preempt count in IRQ; may wake threads and queue work, may not sleep or
  * allocate. Returns true if the device was the cause. */
@@ -10,6 +12,14 @@ typedef bool (*irq_handler_t)(unsigned irq, void *arg);
 int irq_request(unsigned irq, irq_handler_t handler, void *arg, const char *name);
 void irq_free(unsigned irq, void *arg);
 u64 irq_count(unsigned irq); /* for /proc/interrupts */
+
+/*
+ * What the interrupt being handled on this CPU has interrupted. The entry code sets it (and adds
+ * PREEMPT_IRQ_ONE to preempt_count) around irq_dispatch, ipi_dispatch and timer_dispatch, and puts the
+ * old value back. The tick charges user or system time by it.
+ */
+struct regs;
+DECLARE_PER_CPU(struct regs *, irq_regs);
 
 /* Cross-CPU calls: runs fn(arg) on each CPU of the mask but this one, interrupts off there, and waits.
  * Preemption is disabled inside. Not from interrupt handlers, nor with interrupts off. */

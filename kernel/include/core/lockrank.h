@@ -34,6 +34,7 @@ enum lock_rank {
 	RANK_TIMER, /* per-CPU timer queue */
 	RANK_SLAB,
 	RANK_VMALLOC,
+	RANK_RECLAIM, /* list of cache pages that can be had again */
 	RANK_ZONE, /* page allocator */
 	RANK_IRQ, /* descriptors of device lines */
 	RANK_DRIVER, /* device registers and rings, taken in interrupts */

@@ -134,8 +134,9 @@ __noreturn void sched_idle_loop(void); /* the idle threads' body */
  * finds it under rcu. A thread never started is freed by thread_put.
  */
 int thread_create(struct thread **out, const char *name);
-/* Kernel thread, running fn(arg) at once; ends when fn returns. 0, -ENOMEM. With out, the caller gets a
- * reference that he must put. */
+/* Kernel thread: kthread_create leaves it to thread_start, kthread_run starts it at once; ends when fn
+ * returns. 0, -ENOMEM. From kthread_run with out, the caller gets a reference that he must put. */
+int kthread_create(struct thread **out, const char *name, void (*fn)(void *), void *arg);
 int kthread_run(struct thread **out, const char *name, void (*fn)(void *), void *arg);
 /* Puts a new (or arch_thread_fork'ed) thread on a run queue. The child of a fork inherits vruntime. */
 void thread_start(struct thread *t);

@@ -6,6 +6,8 @@
  */
 #pragma once
 #include <core/spinlock.h>
+#include <core/time.h>
+#include <lib/errno.h>
 #include <lib/list.h>
 
 struct thread;
