@@ -27,10 +27,11 @@ class Build:
     def directory(self) -> Path:
         if self.out:
             return self.out
-        given = os.environ.get("CAIRN_BUILD")
-        if given:
-            return Path(given)
         suffix = "" if self.variant == "release" else f"-{self.variant}"
+        given = os.environ.get("O")  # as make exports it
+        if given:
+            own = self.variant == os.environ.get("VARIANT", "release")
+            return ROOT / (given if own else given + suffix)
         return ROOT / "build" / f"{self.arch}{suffix}"
 
     @property

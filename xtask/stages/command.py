@@ -24,6 +24,7 @@ from .boot import Boot, Plan, boot, new_nonce
 from .runner import Limits, Result, Runner, select, selection_word
 
 ROOT = rundir.ROOT
+BOOT_KEYS = ("exit_code", "verdict", "cause", "problems", "wall_s", "directory", "counts")
 
 
 class Display(Protocol):
@@ -170,7 +171,7 @@ def show(options: argparse.Namespace, done: Boot, symbols: Symbols) -> None:
     print(f"{len(done.runner.selected)} stages in {done.wall_s:.2f} s" + (f"; slowest: {notes}" if notes else ""))
 
 
-def write_reports(options: argparse.Namespace, boots: list[Boot], status: int) -> None:
+def write_reports(options: argparse.Namespace, boots: list[Boot]) -> None:
     runs = [report.as_json(done) for done in boots]
     record = {
         "tool": "boot-stages",
@@ -178,9 +179,9 @@ def write_reports(options: argparse.Namespace, boots: list[Boot], status: int) -
         "machine": options.machine or "default",
         "smp": options.smp,
         "variant": options.variant,
-        "exit_code": status,
         "passed_boots": sum(done.exit_code == 0 for done in boots),
-        "boots": runs,
+        **report.as_json(worst(boots)),
+        "boots": [{key: run[key] for key in BOOT_KEYS} for run in runs],
     }
     if options.json:
         text = json.dumps(record, indent=1) + "\n"
@@ -216,7 +217,7 @@ def run(options: argparse.Namespace, launcher: launch.Launcher) -> int:
     finally:
         initrd.unlink(missing_ok=True)
     status = next((done.exit_code for done in boots if done.exit_code), exitcodes.OK)
-    write_reports(options, boots, status)
+    write_reports(options, boots)
     if options.repeat > 1:
         good = sum(done.exit_code == 0 for done in boots)
         print(f"{good} of {len(boots)} boots passed in {time.monotonic() - start:.1f} s")

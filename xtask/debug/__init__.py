@@ -1,0 +1,1 @@
+"""Tools for looking at one boot: quick_debug, find-in-logs."""
