@@ -8,12 +8,14 @@
  */
 #pragma once
 #include <arch/mmu.h>
+#include <lib/atomic.h>
 #include <lib/rbtree.h>
 #include <sched/mutex.h>
 
 struct file;
 struct mapping;
 struct vma;
+struct page;
 
 enum vm_flag {
 	VM_READ = BIT(0),

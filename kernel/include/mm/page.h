@@ -24,14 +24,15 @@ enum page_flag {
 	PG_TAIL = BIT(10),
 	PG_WRITEBACK = BIT(11),
 	PG_ZERO = BIT(12), /* reserved: the global zero page */
+	PG_POISON = BIT(13), /* free, and filled with PAGE_POISON (debug builds) */
+	PG_LRU = BIT(14), /* on the list that reclaim takes clean cache pages from */
+	PG_REFERENCED = BIT(15), /* used since reclaim last looked */
 };
 
 struct page {
 	u32 flags; /* [a] enum page_flag */
 	u32 refs; /* [a] 0: free */
-	u32 mapcount; /* [a] user page-table entries that map it */
-	u8 order; /* of the block, in a head */
-	u8 cpu_or_zone;
+	u8 order; /* of the block, in a head; PAGE_ORDER_CACHED in a per-CPU cache */
 	u16 slab_objects; /* slab: objects in use */
 	union {
 		struct {
@@ -51,6 +52,8 @@ struct page {
 };
 
 #define MAX_ORDER 11 /* blocks of 2^0 .. 2^10 pages */
+#define PAGE_ORDER_CACHED 0xff /* free, in a per-CPU cache */
+#define PAGE_POISON 0xa5
 
 static inline struct page *pfn_to_page(u64 pfn)
 {
@@ -88,7 +91,14 @@ enum alloc_flag {
 struct page *page_alloc(unsigned order, unsigned flags);
 /* A zeroed page from the per-CPU store of zeroed ones. */
 struct page *page_alloc_zeroed(unsigned flags);
-void page_free(struct page *p, unsigned order); /* regardless of refs: the only owner */
+/* The owner gives it back. (A lock-free page-cache lookup may hold a passing reference: then it frees.) */
+void page_free(struct page *p, unsigned order);
+void page_free_zeroed(struct page *p); /* order 0, and every byte of it is known to be zero */
+/* Zeroes one free page into this CPU's store; false when there is nothing to do. For idle loops. */
+bool page_zero_idle(void);
+/* Gives frames that were reserved (the initrd, once unpacked) to the allocator. Page aligned. */
+void page_free_range(paddr_t base, u64 size);
+bool pfn_is_ram(u64 pfn); /* has a struct page and is memory */
 static inline void page_get(struct page *p)
 {
 	__atomic_fetch_add(&p->refs, 1, __ATOMIC_RELAXED);
@@ -100,6 +110,8 @@ struct mem_stats {
 	u64 total_pages, free_pages, cached_pages, slab_pages, table_pages, anon_pages, kernel_stack_pages;
 };
 void mem_stats(struct mem_stats *out);
+extern u64 mem_total_pages; /* [I] after mm_init */
+extern struct page *zero_page; /* [I] the page of zeroes that read faults map */
 
 void mm_init(void); /* boot CPU, after arch_mmu_init: memmap, page allocator, slab, vmalloc */
 /* Before mm_init: n bytes of zeroed memory that stays; panics when there is none. align: power of two. */
