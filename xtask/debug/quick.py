@@ -1,9 +1,9 @@
 """quick_debug: boots, and stops as soon as the answer is there.
 
 Ends at the first of: a signal on the serial line (0), a stage that was to be reached (0), a failure text
-(1), the guest's end without the signal (1), a panic (255), a guest lost without a word (3), the time limit
-(124). The limit does not count the build. With --gdb-on-fail a guest that failed is stopped and kept, and
-GDB is started on it (or its command printed, where there is no terminal)."""
+(1), the guest's end without the signal (1; 0 where none was asked for), a panic (255), a guest lost without
+a word (3), the time limit (124). The limit does not count the build. With --gdb-on-fail a guest that failed
+is stopped and kept, and GDB is started on it (or its command printed, where there is no terminal)."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ class Judge:
 
     def __init__(self, patterns: list[Pattern], stage: str | None) -> None:
         self.matcher = Matcher(patterns)
+        self.waits = stage is not None or any(pattern.kind == "signal" for pattern in patterns)
         self.stage = stage
         self.events = EventStream()
         self.answer: Answer | None = None
@@ -97,7 +98,10 @@ class Judge:
             self.lost(f"the machine stopped unannounced ({stop.kind})")
             return
         self.settle_panic()
-        self.answer = self.answer or Answer(exitcodes.FAILED, "exit", "the guest ended without the signal")
+        ended = Answer(exitcodes.OK, "exit", "the guest powered off")
+        if self.waits or not self.announced:
+            ended = Answer(exitcodes.FAILED, "exit", "the guest ended without the signal")
+        self.answer = self.answer or ended
 
     def tick(self, now: float, deadline: float) -> None:
         if self.panic is not None and now >= self.panic_at + PANIC_WAIT_S:
