@@ -5,7 +5,7 @@
 
 USER_CC ?= gcc
 USER_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
-	-fno-omit-frame-pointer -D_GNU_SOURCE -MMD -MP
+	-fno-omit-frame-pointer -fno-toplevel-reorder -D_GNU_SOURCE -MMD -MP
 user_objs = $(patsubst userspace/%.c,$(O)/user/obj/%.o,$(sort $(wildcard userspace/$(1)/*.c)))
 USER_INIT_OBJS := $(call user_objs,init)
 USER_TEST_OBJS := $(call user_objs,tests)
