@@ -55,7 +55,7 @@ include kernel/arch/$(ARCH)/arch.mk
 KSRC := $(sort $(filter-out kernel/arch/$(ARCH)/vdso/%,$(shell find $(addprefix kernel/,$(KDIRS)) \
 	-name '*.[cS]' 2>/dev/null)))
 KOBJ := $(KSRC:%=$(O)/%.o)
-GENERATED := $(GEN)/stages_gen.h $(GEN)/syscalls_gen.h
+GENERATED := $(GEN)/stages_gen.h $(GEN)/syscalls_gen.h $(GEN)/syscall_limit.h
 KELF := $(O)/cairn.elf
 
 -include $(wildcard kernel/arch/$(ARCH)/vdso/vdso.mk)
@@ -82,6 +82,10 @@ $(GEN)/stages_gen.h: kernel/init/stages.tbl $(GENPY)
 	$(call say,GEN,$@) $(PYTHON) -m xtask gen stages $< $@ --arch $(ARCH)
 $(GEN)/syscalls_gen.h: kernel/syscall/syscalls.tbl $(GENPY)
 	$(call say,GEN,$@) $(PYTHON) -m xtask gen syscalls $< $@ --arch $(ARCH)
+
+# The one number of it that assembly needs.
+$(GEN)/syscall_limit.h: $(GEN)/syscalls_gen.h
+	$(Q)grep '^#define SYSCALL_TABLE_SIZE' $< >$@
 
 # Two links: the second holds the table of the first one's symbols. The table comes last in .rodata's
 # own page range, so that no address before it moves (link.ld keeps .ksyms behind everything).

@@ -1,6 +1,6 @@
 """The kernel's own symbol table: the text of `nm -n` → an assembly file for the second link.
 
-Defines, in .rodata: ksyms_count (u64), ksyms_addrs (u64 each, ascending), ksyms_names_off (u32 each, into
+Defines, in .ksyms: ksyms_count (u64), ksyms_addrs (u64 each, ascending), ksyms_names_off (u32 each, into
 ksyms_names), ksyms_names (NUL-terminated). Functions only, one name for an address (a global one wins).
 An empty input gives an empty table, for the first link.
 """
@@ -45,7 +45,7 @@ def generate(text: str, path: str, arch: str) -> str:
     for _, name in symbols:
         offsets.append(offset)
         offset += len(name.encode()) + 1
-    lines = ["/* Generated from nm by xtask gen symbols: do not edit. */", '\t.section .rodata, "a"']
+    lines = ["/* Generated from nm by xtask gen symbols: do not edit. */", '\t.section .ksyms, "a"']
     tables = (
         ("ksyms_count", 8, [f"\t.quad {len(symbols)}"]),
         ("ksyms_addrs", 8, [f"\t.quad {address:#x}" for address, _ in symbols]),

@@ -13,6 +13,7 @@
  *   unsigned long regs_syscall_arg(r, i)      i in 0..5
  *   long  regs_syscall_result(r); void regs_set_syscall_result(r, long)
  *   void  regs_restart_syscall(r)             back to the instruction, number restored
+ *   void  regs_restart_block(r)               back to the instruction, as restart_syscall(2)
  *   void  regs_clear_syscall(r)               orig number := -1: no restart from here on
  */
 #include <asm/regs.h>

@@ -17,14 +17,23 @@ struct cred {
 	u32 ngroups;
 	u32 *groups; /* sorted */
 	struct user_count *user; /* proc/: what uid has in use, see proc/cred.c */
+	struct rcu_head rcu;
 };
 extern struct cred init_cred;
 struct cred *cred_get(struct cred *c);
 void cred_put(struct cred *c);
 bool cred_in_group(const struct cred *c, u32 gid);
 
+/* Current's; kernel threads have the first process's. */
+static inline struct cred *fs_cred(void)
+{
+	struct cred *c = current->cred;
+
+	return likely(c) ? c : &init_cred;
+}
+
 /* Has current the capability in its effective set? */
 static inline bool fs_capable(int cap)
 {
-	return current->cred->cap_effective & (1ull << cap);
+	return fs_cred()->cap_effective & (1ull << cap);
 }

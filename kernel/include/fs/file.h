@@ -120,7 +120,8 @@ struct fd {
 	struct file *file; /* NULL: bad descriptor */
 	bool ref; /* a reference was taken */
 };
-struct fd fd_get(int fd);
+struct fd fd_get(int fd); /* not those opened with O_PATH */
+struct fd fd_get_any(int fd);
 static inline void fd_put(struct fd f)
 {
 	if (unlikely(f.ref))
@@ -135,4 +136,13 @@ void fd_install(int fd, struct file *f); /* takes over the reference */
 void fd_unreserve(int fd);
 int fd_alloc_install(struct file *f, bool cloexec); /* both; on failure the reference stays the caller's */
 int fd_close(int fd); /* -EBADF */
+int fd_dup(int oldfd, int min, bool cloexec);
+int fd_dup_to(int oldfd, int newfd, bool cloexec); /* oldfd != newfd */
+int fd_get_cloexec(int fd); /* 0, 1, -EBADF */
+int fd_set_cloexec(int fd, bool on);
+int fd_close_range(unsigned first, unsigned last, bool cloexec_only);
+/* The first used descriptor ≥ *fd, with a reference; for /proc. */
+struct file *files_next(struct files *fs, int *fd);
+unsigned files_table_size(struct files *fs);
+#define FD_NR_MAX 524288u /* /proc/sys/fs/nr_open */
 extern u64 (*fd_limit)(void); /* RLIMIT_NOFILE of current; registered by proc/ */

@@ -185,6 +185,7 @@ struct fs_context {
 	struct refcount refs;
 	struct spinlock lock;
 	struct path root, cwd; /* [x] lock while shared */
+	struct list link; /* [x] fs/fs_context.c: all contexts, for pivot_root */
 	u32 umask;
 };
 int fs_context_fork(struct fs_context *old, struct fs_context **out);

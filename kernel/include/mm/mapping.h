@@ -28,7 +28,10 @@ struct mapping {
 	const struct mapping_ops *ops;
 	struct inode *host; /* NULL for shared anonymous memory */
 	void *private;
+	u64 anon_size; /* [I] bytes, of a shared anonymous object */
+	struct refcount refs; /* of a shared anonymous object */
 };
+#define MAPPING_TAG_DIRTY 0
 
 void mapping_init(struct mapping *m, const struct mapping_ops *ops, struct inode *host);
 void mapping_fini(struct mapping *m); /* drops all pages */
@@ -38,11 +41,22 @@ int mapping_get_page(struct mapping *m, u64 index, struct page **out);
 /* Only if present: refs taken, or NULL. */
 struct page *mapping_find_page(struct mapping *m, u64 index);
 void mapping_mark_dirty(struct mapping *m, struct page *p);
-/* Inserts a caller's page (initramfs adoption). 0, -EEXIST, -ENOMEM. */
+/* Inserts a caller's page, up to date, with the caller's reference (initramfs adoption: frames of the
+ * initrd will do). 0, -EEXIST, -ENOMEM. */
 int mapping_add_page(struct mapping *m, u64 index, struct page *p);
 /* Drops pages from `first` on (to `last` inclusive, ~0 for all), unmapping them everywhere. The byte
  * tail of a partial page is the caller's to clear. */
 void mapping_truncate(struct mapping *m, u64 first, u64 last);
+/* Writes dirty pages first..last back and waits. 0, or the first error of write_page. */
+int mapping_sync(struct mapping *m, u64 first, u64 last);
+/* How many of the pages first.. are there, up to n; pages[i] gets a reference, or is NULL. */
+unsigned mapping_find_pages(struct mapping *m, u64 first, unsigned n, struct page **pages);
+
+/* The lock of one page (contents being read or written back). Thread context, may sleep. */
+void page_lock(struct page *p);
+bool page_trylock(struct page *p);
+void page_unlock(struct page *p);
+
 /* A new shared anonymous object: refs by vmas; freed with the last. */
 int mapping_create_anon(struct mapping **out, u64 size);
 void mapping_get(struct mapping *m);

@@ -80,7 +80,19 @@ struct mm {
 	u64 auxv[64]; /* as given to the program, for /proc/self/auxv */
 	struct file *exe;
 	u64 asid; /* arch */
+	u32 def_flags; /* mlockall(MCL_FUTURE): VM_LOCKED for new mappings */
+	u32 membarrier; /* [a] commands that the process has registered for */
 };
+
+static inline u64 vma_pages(const struct vma *v)
+{
+	return (v->end - v->start) >> 12;
+}
+/* The page of the mapping that addr shows. */
+static inline u64 vma_index(const struct vma *v, uptr_t addr)
+{
+	return v->pgoff + ((addr - v->start) >> 12);
+}
 
 int mm_create(struct mm **out);
 int mm_fork(struct mm *parent, struct mm **out); /* copy on write; parent == current's. -ENOMEM */
@@ -93,6 +105,7 @@ void mm_switch_current(struct mm *mm);
 
 struct vma *vma_find(struct mm *mm, uptr_t addr); /* first with end > addr, or NULL; lock held */
 struct vma *vma_next(struct vma *vma);
+struct vma *vma_prev(struct vma *vma);
 
 struct mmap_args {
 	uptr_t addr; /* hint, or exact with fixed */
@@ -110,8 +123,25 @@ int mm_unmap(struct mm *mm, uptr_t addr, size_t len);
 int mm_protect(struct mm *mm, uptr_t addr, size_t len, u32 prot /* VM_READ|WRITE|EXEC */);
 int mm_brk(struct mm *mm, uptr_t brk); /* 0 or -ENOMEM; unchanged then */
 
-/* Reads or writes another address space (ptrace, /proc/PID/mem, cmdline): bytes done. */
+/* Reads or writes another address space (ptrace, /proc/PID/mem, cmdline): bytes done. Protection of
+ * private mappings does not count: a write gets a page of its own. */
 size_t mm_access(struct mm *mm, uptr_t addr, void *buf, size_t n, bool write);
+/* The same, with the protection obeyed (process_vm_readv). */
+size_t mm_access_checked(struct mm *mm, uptr_t addr, void *buf, size_t n, bool write);
+/* Faults pages in; 0, -ENOMEM (not mapped, or no memory), -EFAULT (not allowed). The lock not held. */
+int mm_populate(struct mm *mm, uptr_t addr, size_t len, bool write);
+
+#define MM_MAP_COUNT_MAX 65530
+#define MM_STACK_GAP (256ul << 12) /* kept free below a stack */
+#define MM_MMAP_MIN 65536ul /* lower addresses only when asked for with fixed */
+
+/*
+ * What mm/ needs of open files; defined above it, in syscall/mm_files.c. mm_file_mmap fills vma->mapping or
+ * vma->ops for a mapping of f that is being made: 0, -ENODEV, or the file's own error.
+ */
+void mm_file_get(struct file *f);
+void mm_file_put(struct file *f);
+int mm_file_mmap(struct file *f, struct vma *vma);
 
 /* RLIMIT values mm/ needs; registered by proc/. Returns the soft limit in bytes. */
 enum mm_limit { MM_LIMIT_AS, MM_LIMIT_DATA, MM_LIMIT_STACK, MM_LIMIT_MEMLOCK };

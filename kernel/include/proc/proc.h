@@ -60,10 +60,12 @@ struct proc {
 	struct thread *exec_thread; /* [x] sighand lock: kills the others to exec */
 	struct siginfo fatal_info; /* [x] sighand lock: of the signal that ends it, for the report */
 	bool is_subreaper;
+	bool kernel_waits; /* a child of the kernel's that it waits for: no autoreap */
 	struct rlimit64 limits[RLIM_NLIMITS]; /* [x] sighand lock; reads are plain */
 	u64 utime_ns, stime_ns; /* of dead threads */
 	u64 cutime_ns, cstime_ns; /* of waited-for children */
 	u64 min_flt, maj_flt, cmin_flt, cmaj_flt, nvcsw, nivcsw, maxrss;
+	u64 cnvcsw, cnivcsw, cmaxrss;
 	u64 start_ns;
 	struct itimers *timers; /* itimers and POSIX timers */
 	u32 ptimer_flags;
@@ -83,6 +85,7 @@ extern const struct proc_tty_ops *proc_tty_ops;
 
 /* Per-thread state that proc/ owns: thread->tp. */
 struct thread_proc {
+	struct thread *thread; /* [I] whose it is */
 	struct list group_link;
 	u64 sigmask, saved_mask; /* [x] sighand lock; own reads are plain */
 	u64 waited_mask; /* [x] sighand lock: sigmask while sigtimedwait() has some of it open */
@@ -113,8 +116,8 @@ void proc_get(struct proc *p);
 void proc_put(struct proc *p);
 /* Iterates over processes in order of pid, from *pid upwards (for /proc): reference taken, or NULL. */
 struct proc *proc_next(s32 *pid);
-/* Iterates a process's threads under rcu or the sighand lock. */
-struct thread *proc_next_thread(struct proc *p, s32 *tid); /* reference taken */
+/* The process's thread with the lowest tid >= *tid, which is set to it: reference taken, or NULL. */
+struct thread *proc_next_thread(struct proc *p, s32 *tid);
 /* The pid with that number, with a reference, or NULL. */
 struct pid *pid_get_nr(s32 nr);
 struct pid *pid_get(struct pid *pid);

@@ -21,7 +21,10 @@ struct signal_queue {
 
 /* One queued signal. */
 struct sigqueue {
-	struct list link;
+	union {
+		struct list link;
+		struct rcu_head rcu; /* when it is freed in an interrupt */
+	};
 	struct user_count *user; /* whose RLIMIT_SIGPENDING it counts against; NULL: a timer's own */
 	struct siginfo info;
 };
@@ -62,3 +65,5 @@ void signal_deliver(struct regs *regs);
  * runs with it. */
 int signal_set_user_mask(uptr_t umask, size_t sigsetsize); /* umask 0: nothing; -EFAULT, -EINVAL */
 void signal_restore_user_mask(bool interrupted);
+/* ss_flags of current's alternate stack as seen with this stack pointer: SS_DISABLE, SS_ONSTACK or 0. */
+int signal_altstack_flags(uptr_t sp);

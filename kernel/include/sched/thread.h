@@ -34,7 +34,7 @@ enum thread_flag {
 	TF_RESTORE_MASK = BIT(3), /* sigsuspend & co: saved_mask to be put back */
 	TF_TRACE_SYSCALL = BIT(4), /* events, ktrace, ptrace at system-call exit */
 };
-#define TF_WORK_MASK (TF_NEED_RESCHED | TF_SIGNAL | TF_NOTIFY | TF_RESTORE_MASK | TF_TRACE_SYSCALL)
+#define TF_WORK_MASK (TF_NEED_RESCHED | TF_SIGNAL | TF_NOTIFY | TF_RESTORE_MASK)
 
 enum thread_state {
 	TS_RUNNING, /* on a CPU or a run queue */

@@ -57,6 +57,12 @@ static inline void regs_restart_syscall(struct regs *r)
 	r->ax = r->orig_ax;
 	r->ip -= 2;
 }
+/* As above, but the call made next is restart_syscall(2). */
+static inline void regs_restart_block(struct regs *r)
+{
+	r->ax = 219;
+	r->ip -= 2;
+}
 static inline void regs_clear_syscall(struct regs *r)
 {
 	r->orig_ax = ~0ul;

@@ -8,6 +8,7 @@ struct arch_thread {
 	u64 stack_top; /* [I] end of the kernel stack; struct regs lies just below; offset 8 */
 	void *fpu; /* XSAVE area, 64-byte aligned; NULL: kernel thread */
 	u64 fsbase, gsbase; /* user's, while switched out */
+	s32 fpu_cpu; /* CPU whose registers may still hold the FPU state; -1: none */
 };
 
 static inline struct regs *arch_thread_regs(const struct thread *t)

@@ -1,0 +1,156 @@
+/*
+ * Signal frames, laid out as Linux does on x86_64: [restorer][ucontext][siginfo] and, above, the FPU state
+ * on a 64-byte boundary. The frame saves the interrupted stack pointer, wherever the frame itself lies.
+ *
+ * What a program hands back in sigreturn is untrusted: segments are forced, flags masked, an ip that is
+ * no user address refused. Manual: sigreturn(2), sigaltstack(2), the System V ABI's red zone.
+ */
+#include <arch/regs.h>
+#include <arch/signal.h>
+#include <arch/uaccess.h>
+#include <asm/desc.h>
+#include <asm/fpu.h>
+#include <debug/inject.h>
+#include <lib/errno.h>
+#include <lib/string.h>
+#include <uapi/signal.h>
+
+#define RED_ZONE 128
+#define UC_FP_XSTATE 1
+#define UC_SIGCONTEXT_SS 2
+#define UC_STRICT_RESTORE_SS 4
+/* Flags a program may change: carry, parity, adjust, zero, sign, trap, direction, overflow, align, RF. */
+#define FLAGS_USER_MAY (0x1ul | 0x4 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400 | 0x800 | 0x10000 | 0x40000)
+#define FLAGS_ALWAYS 0x202ul
+
+struct sigcontext {
+	u64 r8, r9, r10, r11, r12, r13, r14, r15, di, si, bp, bx, dx, ax, cx, sp, ip, flags;
+	u16 cs, gs, fs, ss;
+	u64 err, trapno, oldmask, cr2;
+	u64 fpstate;
+	u64 reserved[8];
+};
+struct user_stack {
+	u64 sp;
+	s32 flags, pad;
+	u64 size;
+};
+struct ucontext {
+	u64 flags, link;
+	struct user_stack stack;
+	struct sigcontext mc;
+	u64 sigmask;
+};
+struct signal_frame {
+	u64 restorer;
+	struct ucontext uc;
+	struct siginfo info;
+};
+BUILD_ASSERT(sizeof(struct sigcontext) == 256);
+BUILD_ASSERT(offsetof(struct signal_frame, uc.sigmask) == 8 + 296);
+
+static void fill_context(struct sigcontext *mc, const struct regs *r, uptr_t fpstate)
+{
+	*mc = (struct sigcontext){
+		.r8 = r->r8, .r9 = r->r9, .r10 = r->r10, .r11 = r->r11, .r12 = r->r12, .r13 = r->r13,
+		.r14 = r->r14, .r15 = r->r15, .di = r->di, .si = r->si, .bp = r->bp, .bx = r->bx,
+		.dx = r->dx, .ax = r->ax, .cx = r->cx, .sp = r->sp, .ip = r->ip, .flags = r->flags,
+		.cs = (u16)r->cs, .ss = (u16)r->ss, .fpstate = fpstate,
+	};
+}
+
+static uptr_t frame_stack(const struct regs *regs, const struct signal_delivery *d)
+{
+	if (d->use_altstack)
+		return d->altstack_sp + d->altstack_size;
+	return regs->sp - RED_ZONE;
+}
+
+int arch_signal_push(struct regs *regs, const struct signal_delivery *d)
+{
+	uptr_t sp = frame_stack(regs, d), fp_at, at;
+	struct signal_frame f;
+
+	fp_at = ALIGN_DOWN(sp - fpu_frame_size(), 64);
+	/* At the handler's first instruction, sp + 8 is a multiple of 16, as after a call. */
+	at = ALIGN_DOWN(fp_at - sizeof(f), 16) - 8;
+	if (sp >= USER_TOP || at > sp)
+		return -EFAULT;
+	/* A frame that would leave the alternate stack it is on, or was put on, is refused. */
+	if (d->altstack_size && sp > d->altstack_sp && sp <= d->altstack_sp + d->altstack_size &&
+	    at < d->altstack_sp)
+		return -EFAULT;
+
+	memset(&f, 0, sizeof(f));
+	f.restorer = d->restorer;
+	f.uc.flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (cpu_has(CPUF_XSAVE) ? UC_FP_XSTATE : 0);
+	f.uc.stack = (struct user_stack){ d->altstack_sp, d->altstack_flags, 0, d->altstack_size };
+	f.uc.sigmask = d->saved_mask;
+	fill_context(&f.uc.mc, regs, fp_at);
+	if (INJECT("signal.saved_sp") && d->use_altstack)
+		f.uc.mc.sp = sp;
+	memcpy(&f.info, d->info, sizeof(f.info));
+	if (fpu_save_to_user(fp_at) || copy_obj_to_user(at, &f))
+		return -EFAULT;
+
+	regs->ip = d->handler;
+	regs->sp = at;
+	regs->di = (u64)d->sig;
+	regs->si = at + offsetof(struct signal_frame, info);
+	regs->dx = at + offsetof(struct signal_frame, uc);
+	regs->ax = 0;
+	regs->flags &= ~(0x400ul | 0x100 | 0x10000); /* direction, trap, resume */
+	regs->cs = USER_CS;
+	regs->ss = USER_DS;
+	regs_clear_syscall(regs);
+	return 0;
+}
+
+static void restore_context(struct regs *r, const struct sigcontext *mc)
+{
+	r->r8 = mc->r8;
+	r->r9 = mc->r9;
+	r->r10 = mc->r10;
+	r->r11 = mc->r11;
+	r->r12 = mc->r12;
+	r->r13 = mc->r13;
+	r->r14 = mc->r14;
+	r->r15 = mc->r15;
+	r->di = mc->di;
+	r->si = mc->si;
+	r->bp = mc->bp;
+	r->bx = mc->bx;
+	r->dx = mc->dx;
+	r->ax = mc->ax;
+	r->cx = mc->cx;
+	r->sp = mc->sp;
+	r->ip = mc->ip;
+	r->flags = (mc->flags & FLAGS_USER_MAY) | FLAGS_ALWAYS;
+	r->cs = USER_CS;
+	r->ss = USER_DS;
+	regs_clear_syscall(r);
+}
+
+int arch_signal_pop(struct regs *regs, u64 *mask, uptr_t *alt_sp, size_t *alt_size, int *alt_flags)
+{
+	struct ucontext uc;
+
+	/* The handler's return took the restorer off the stack. */
+	if (copy_obj_from_user(&uc, regs->sp))
+		return -EFAULT;
+	if (uc.mc.ip >= USER_TOP)
+		return -EFAULT;
+	if (fpu_restore_from_user(uc.mc.fpstate))
+		return -EFAULT;
+	restore_context(regs, &uc.mc);
+	*mask = uc.sigmask;
+	*alt_sp = uc.stack.sp;
+	*alt_size = uc.stack.size;
+	*alt_flags = uc.stack.flags;
+	return 0;
+}
+
+size_t arch_signal_frame_min(void)
+{
+	return ALIGN_UP(sizeof(struct signal_frame) + fpu_frame_size() + RED_ZONE + 64 + 16, 16);
+}

@@ -1,0 +1,172 @@
+/*
+ * Exceptions: what each means for a program, and what it means when the kernel caused it.
+ *
+ * Entered with interrupts off, on the thread's stack or an interrupt stack. A fault in kernel mode at an
+ * address of the exception table goes on at its fixup; any other is the end (kernel_fault). Manual: SDM
+ * 3A chapter 6; signal codes as sigaction(2) and Linux's x86 have them.
+ */
+#include <arch/debug.h>
+#include <arch/irq.h>
+#include <arch/mmu.h>
+#include <asm/apic.h>
+#include <asm/entry.h>
+#include <core/preempt.h>
+#include <mm/vmalloc.h>
+#include <sched/thread.h>
+#include <uapi/signal.h>
+
+#define PF_PRESENT 1
+#define PF_WRITE 2
+#define PF_USER 4
+#define PF_RESERVED 8
+#define PF_EXEC 16
+#define FLAGS_AC BIT(18)
+
+enum vector { V_DE, V_DB, V_NMI, V_BP, V_OF, V_DF = 8, V_PF = 14, V_MF = 16, V_MC = 18, V_XM = 19 };
+
+static const struct {
+	const char *name;
+	u8 sig;
+	s16 code;
+	bool at_ip; /* si_addr is the instruction */
+} exceptions[32] = {
+	[0] = { "divide error", SIGFPE, FPE_INTDIV, true },
+	[1] = { "debug exception", SIGTRAP, TRAP_TRACE, true },
+	[2] = { "non-maskable interrupt", SIGSEGV, SI_KERNEL, false },
+	[3] = { "breakpoint", SIGTRAP, SI_KERNEL, false },
+	[4] = { "overflow", SIGSEGV, SI_KERNEL, false },
+	[5] = { "bound range exceeded", SIGSEGV, SI_KERNEL, false },
+	[6] = { "invalid opcode", SIGILL, ILL_ILLOPN, true },
+	[7] = { "device not available", SIGSEGV, SI_KERNEL, false },
+	[8] = { "double fault", SIGSEGV, SI_KERNEL, false },
+	[10] = { "invalid task state", SIGSEGV, SI_KERNEL, false },
+	[11] = { "segment not present", SIGBUS, SI_KERNEL, false },
+	[12] = { "stack segment fault", SIGBUS, SI_KERNEL, false },
+	[13] = { "general protection fault", SIGSEGV, SI_KERNEL, false },
+	[14] = { "page fault", SIGSEGV, SEGV_MAPERR, false },
+	[16] = { "x87 floating-point error", SIGFPE, FPE_FLTINV, true },
+	[17] = { "alignment check", SIGBUS, BUS_ADRALN, false },
+	[18] = { "machine check", SIGBUS, SI_KERNEL, false },
+	[19] = { "SIMD floating-point error", SIGFPE, FPE_FLTINV, true },
+};
+
+static const char *exception_name(unsigned vector)
+{
+	return vector < 32 && exceptions[vector].name ? exceptions[vector].name : "reserved exception";
+}
+
+/* Lowest unmasked exception flag, as the SIGFPE code. */
+static int fpe_code(unsigned flags)
+{
+	if (flags & 1)
+		return FPE_FLTINV;
+	if (flags & 4)
+		return FPE_FLTDIV;
+	if (flags & 8)
+		return FPE_FLTOVF;
+	if (flags & (2 | 16))
+		return FPE_FLTUND;
+	return flags & 32 ? FPE_FLTRES : FPE_FLTINV;
+}
+
+static int float_code(unsigned vector)
+{
+	u16 status, control;
+	u32 mxcsr;
+
+	if (vector == V_XM) {
+		asm volatile("stmxcsr %0" : "=m"(mxcsr));
+		return fpe_code(mxcsr & ~(mxcsr >> 7) & 0x3f);
+	}
+	asm volatile("fnstcw %0" : "=m"(control));
+	asm volatile("fnstsw %0" : "=m"(status));
+	return fpe_code(status & ~control & 0x3f);
+}
+
+static void exception_from_user(unsigned vector, struct regs *regs)
+{
+	int code = exceptions[vector].code;
+
+	if (vector == V_MF || vector == V_XM)
+		code = float_code(vector);
+	if (vector == V_DB)
+		regs->flags &= ~(u64)FLAGS_TF;
+	arch_irq_enable();
+	user_fault(regs, exceptions[vector].sig ? exceptions[vector].sig : SIGSEGV, code,
+		   exceptions[vector].at_ip ? regs->ip : 0);
+	arch_irq_disable();
+}
+
+static bool fixup(struct regs *regs)
+{
+	uintptr_t to = ex_table_find(regs->ip);
+
+	if (to)
+		regs->ip = to;
+	return to;
+}
+
+static void page_fault_kernel(struct regs *regs, u64 error, uintptr_t addr)
+{
+	enum fault_access access = error & PF_WRITE ? FAULT_WRITE : FAULT_READ;
+	bool user_copy = addr < USER_TOP && ex_table_find(regs->ip);
+	int code, result;
+
+	if (user_copy && !in_atomic() && current->mm && !current->fault_disabled) {
+		if (regs->flags & X86_FLAGS_IF)
+			arch_irq_enable();
+		result = mm_fault(addr, access, error & PF_PRESENT, false, &code);
+		arch_irq_disable();
+		if (!result)
+			return;
+	}
+	if (addr < USER_TOP ? user_copy && fixup(regs) : fixup(regs))
+		return;
+	if (kstack_guard_hit(addr))
+		kernel_fault(regs, "kernel stack overflow", error, addr);
+	kernel_fault(regs, addr < PAGE_SIZE ? "null pointer" : exception_name(V_PF), error, addr);
+}
+
+static void page_fault_user(struct regs *regs, u64 error, uintptr_t addr)
+{
+	enum fault_access access = error & PF_EXEC ? FAULT_EXEC : error & PF_WRITE ? FAULT_WRITE : FAULT_READ;
+	int code = SEGV_MAPERR, sig;
+
+	arch_irq_enable();
+	sig = mm_fault(addr, access, error & PF_PRESENT, true, &code);
+	if (unlikely(sig))
+		user_fault(regs, sig, code, addr);
+	arch_irq_disable();
+}
+
+static void exception_from_kernel(unsigned vector, struct regs *regs, u64 error)
+{
+	if (vector == V_NMI) {
+		smp_nmi_stop(regs);
+		kernel_fault(regs, "non-maskable interrupt", error, 0);
+	}
+	if (vector == V_DF && kstack_guard_hit(read_cr2()))
+		kernel_fault(regs, "kernel stack overflow", error, read_cr2());
+	if (vector != V_DF && vector != V_MC && fixup(regs))
+		return;
+	kernel_fault(regs, exception_name(vector), error, 0);
+}
+
+void exception_dispatch(unsigned vector, struct regs *regs, u64 error)
+{
+	if (likely(vector == V_PF)) {
+		uintptr_t addr = read_cr2();
+
+		if (regs_user_mode(regs))
+			page_fault_user(regs, error, addr);
+		else
+			page_fault_kernel(regs, error, addr);
+		return;
+	}
+	if (vector == V_NMI && regs_user_mode(regs))
+		smp_nmi_stop(regs);
+	if (regs_user_mode(regs) && vector != V_NMI && vector != V_MC)
+		exception_from_user(vector, regs);
+	else
+		exception_from_kernel(vector, regs, error);
+}

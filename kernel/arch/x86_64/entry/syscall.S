@@ -1,0 +1,85 @@
+/*
+ * SYSCALL entry and exit: one stack switch, one save, a direct call through the table, one test of the
+ * thread's flags word.
+ *
+ * SYSCALL leaves the user's ip in rcx and flags in r11, and masks interrupts (SFMASK). Arguments: rdi rsi
+ * rdx r10 r8 r9, number rax. SYSRET is used when ip and flags still are what SYSCALL saved; everything
+ * else (signal delivered, exec, sigreturn, single step) goes out by IRET. Manual: SDM 2B, SYSCALL, SYSRET.
+ */
+#include <asm/desc.h>
+#include <asm/entry.h>
+#include <entry/flags.h>
+#include <syscall_limit.h>
+
+	.section .entry.text, "ax"
+
+/* in: user registers; gs is the user's, rsp the user's. */
+	.globl syscall_entry
+	.type syscall_entry, @function
+	.balign 64
+syscall_entry:
+	swapgs
+	movq %rsp, %gs:entry_user_sp
+	movq %gs:entry_kstack_top, %rsp
+	pushq $USER_DS
+	pushq %gs:entry_user_sp
+	pushq %r11
+	pushq $USER_CS
+	pushq %rcx
+	pushq %rax
+	pushq %rdi
+	PUSH_REGS_FROM_SI ax=$-38 /* ENOSYS, if nobody stores a result */
+	sti
+	cmpq $SYSCALL_TABLE_SIZE, %rax
+	jae .Lunknown
+	movq %r10, %rcx
+	call *syscall_table(, %rax, 8)
+.Lresult:
+	movq %rax, REGS_AX(%rsp)
+	cli
+	movq %gs:current_thread, %rax
+	testl $TF_WORK_MASK, THREAD_FLAGS(%rax)
+	jnz .Lwork
+.Lreturn:
+	movq REGS_CX(%rsp), %rcx
+	cmpq %rcx, REGS_IP(%rsp)
+	jne .Liret
+	movq REGS_R11(%rsp), %r11
+	cmpq %r11, REGS_FLAGS(%rsp)
+	jne .Liret
+	movq %rcx, %rdx
+	shrq $47, %rdx
+	jnz .Liret
+	testl $(FLAGS_TF | FLAGS_RF), %r11d
+	jnz .Liret
+	POP_REGS
+	movq REGS_SP - REGS_ORIG(%rsp), %rsp
+	swapgs
+	sysretq
+.Lunknown:
+	call syscall_unknown
+	jmp .Lresult
+.Lwork:
+	movq %rsp, %rdi
+	call return_to_user_work
+	jmp .Lreturn
+.Liret:
+	POP_REGS
+	addq $8, %rsp
+	swapgs
+	iretq
+	.size syscall_entry, . - syscall_entry
+
+/* in: rsp at struct regs, interrupts off, kernel gs. Out to user mode after a look at the flags. */
+	.globl return_to_user
+	.type return_to_user, @function
+return_to_user:
+	movq %gs:current_thread, %rax
+	testl $TF_WORK_MASK, THREAD_FLAGS(%rax)
+	jz .Liret
+	movq %rsp, %rdi
+	call return_to_user_work
+	jmp .Liret
+	.size return_to_user, . - return_to_user
+
+	.section .note.GNU-stack, "", @progbits
