@@ -29,6 +29,12 @@ def write_output(path: str, text: str) -> None:
     os.replace(temporary, path)
 
 
+def no_more(text: str, source: str, arch: str) -> dict[str, str]:
+    """Most tables make one file."""
+    del text, source, arch
+    return {}
+
+
 def parse(argv: list[str]) -> tuple[str, str, str, str] | None:
     words: list[str] = []
     arch = "x86_64"
@@ -57,6 +63,8 @@ def main(argv: list[str]) -> int:
         with open(source, encoding="utf-8") as stream:
             text = stream.read()
         module = importlib.import_module(KINDS[kind])
+        for name, more in getattr(module, "generate_beside", no_more)(text, source, arch).items():
+            write_output(os.path.join(os.path.dirname(target), name), more)
         write_output(target, module.generate(text, source, arch))
     except TableError as error:
         print(error, file=sys.stderr)

@@ -133,17 +133,13 @@ def generate(text: str, path: str, arch: str) -> str:
     here = numbered(rows, arch)
     calls = [f"\tX({nr}, {row.name}, {len(row.args)})" for nr, row in here if row.implemented]
     names = [f"\tX({nr}, {c_string(row.name)})" for nr, row in here]
-    highest = max((nr for nr, _ in here), default=0)
     lines = [
         "/* Generated from the system-call table by xtask gen syscalls: do not edit. */",
         "#pragma once",
         "#include <lib/types.h>",
+        "#include <syscall_limit.h>",
         "",
         *(row.prototype() for row in rows if row.implemented),
-        "",
-        "/* The highest number on this port, and the size of a table indexed by number. */",
-        f"#define SYSCALL_MAX {highest}",
-        f"#define SYSCALL_TABLE_SIZE {highest + 1}",
         "",
         "/* X(nr, name, nargs): those with a function. */",
         " \\\n".join(["#define SYSCALLS(X)", *calls]),
@@ -152,3 +148,17 @@ def generate(text: str, path: str, arch: str) -> str:
         " \\\n".join(["#define SYSCALL_NAMES(X)", *names]),
     ]
     return "\n".join(lines) + "\n"
+
+
+def generate_beside(text: str, path: str, arch: str) -> dict[str, str]:
+    """syscall_limit.h, which assembly includes too."""
+    highest = max((nr for nr, _ in numbered(parse(text, path), arch)), default=0)
+    lines = [
+        "/* Generated from the system-call table by xtask gen syscalls: do not edit. */",
+        "#pragma once",
+        "",
+        "/* The highest number on this port, and the size of a table indexed by number. */",
+        f"#define SYSCALL_MAX {highest}",
+        f"#define SYSCALL_TABLE_SIZE {highest + 1}",
+    ]
+    return {"syscall_limit.h": "\n".join(lines) + "\n"}
