@@ -25,5 +25,5 @@ static __always_inline void irq_exit(struct regs *regs, struct regs *outer)
 	this_cpu_write(irq_regs, outer);
 	this_cpu_add(preempt_count, -PREEMPT_IRQ_ONE);
 	if (!regs_user_mode(regs) && unlikely(!this_cpu_read(preempt_count)))
-		sched_preempt();
+		sched_preempt_irq();
 }
