@@ -54,7 +54,7 @@ class Qmp:
                 select.select([], [self.sock], [], 1.0)
                 data = data[self.sock.send(data) :]
         except OSError:
-            self.closed = True
+            pass  # it is gone: reading will find its last words, then the end
 
     def feed(self, data: bytes) -> None:
         for message in self.lines.feed(data):
