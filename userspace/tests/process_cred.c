@@ -54,6 +54,8 @@ TEST(cred_saved_ids, "the saved id lets a process switch to and fro")
 		check_uids(1000, 1002, 1002);
 		OK(setuid(1000)); /* unprivileged: the effective one only */
 		check_uids(1000, 1000, 1002);
+		CHECK_ERRNO(setreuid(1002, -1), EPERM); /* the saved id is no choice here */
+		OK(seteuid(1002));
 		OK(setreuid(1002, 1000)); /* a changed real id takes the saved one along */
 		check_uids(1002, 1000, 1000);
 		_exit(0);
