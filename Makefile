@@ -84,7 +84,8 @@ $(GEN)/syscalls_gen.h: kernel/syscall/syscalls.tbl $(GENPY)
 	$(call say,GEN,$@) $(PYTHON) -m xtask gen syscalls $< $@ --arch $(ARCH)
 
 # Written beside it: the one number of it that assembly needs.
-$(GEN)/syscall_limit.h: $(GEN)/syscalls_gen.h ;
+$(GEN)/syscall_limit.h: $(GEN)/syscalls_gen.h
+	@touch $@
 
 # Two links: the second holds the table of the first one's symbols. The table comes last in .rodata's
 # own page range, so that no address before it moves (link.ld keeps .ksyms behind everything).

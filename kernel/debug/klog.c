@@ -8,6 +8,7 @@
  * Locks: log_lock (raw, interrupts off). Leaves out: per-line metadata (level is in the text's prefix).
  */
 #include <arch/debug.h>
+#include <arch/percpu.h>
 #include <arch/time.h>
 #include <debug/param.h>
 #include <debug/klog.h>
@@ -118,7 +119,7 @@ static int set_loglevel(const char *value)
 {
 	u64 level;
 
-	if (parse_u64(value, &level) || level > LOG_DEBUG)
+	if (parse_u64(value, 0, &level) || level > LOG_DEBUG)
 		return -1;
 	console_level = (enum log_level)level;
 	return 0;

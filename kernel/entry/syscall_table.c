@@ -10,9 +10,9 @@
 #include <syscalls_gen.h>
 
 #define ROW(nr, name, nargs) [nr] = (syscall_fn)(uintptr_t)sys_##name,
+#define HOLE(nr) [nr] = (syscall_fn)(uintptr_t)syscall_unknown,
 const syscall_fn syscall_table[SYSCALL_TABLE_SIZE] = {
-	[0 ... SYSCALL_TABLE_SIZE - 1] = (syscall_fn)(uintptr_t)syscall_unknown,
-	SYSCALLS(ROW)
+	SYSCALLS(ROW) SYSCALL_HOLES(HOLE)
 };
 
 #define NAME(nr, text) [nr] = text,

@@ -49,7 +49,7 @@ static int set_maxcpus(const char *value)
 {
 	u64 n;
 
-	if (parse_u64(value, &n) || !n)
+	if (parse_u64(value, 0, &n) || !n)
 		return -1;
 	max_cpus = min(n, (u64)MAX_CPUS);
 	return 0;

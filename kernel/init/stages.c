@@ -20,12 +20,6 @@
 #include <init/run.h>
 #include <lib/errno.h>
 #include <lib/string.h>
-#include <stages_gen.h>
-
-#define DECLARE_user_0(id) int stage_##id(struct stage *);
-#define DECLARE_user_1(id)
-#define DECLARE(n, id, phase, title, subsystem, deadline, user) DECLARE_user_##user(id)
-STAGES(DECLARE)
 
 #define FN_user_0(id) stage_##id
 #define FN_user_1(id) NULL

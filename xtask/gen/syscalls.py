@@ -132,6 +132,8 @@ def generate(text: str, path: str, arch: str) -> str:
     rows = parse(text, path)
     here = numbered(rows, arch)
     calls = [f"\tX({nr}, {row.name}, {len(row.args)})" for nr, row in here if row.implemented]
+    served = {nr for nr, row in here if row.implemented}
+    holes = [f"\tX({nr})" for nr in range(max((nr for nr, _ in here), default=0) + 1) if nr not in served]
     names = [f"\tX({nr}, {c_string(row.name)})" for nr, row in here]
     lines = [
         "/* Generated from the system-call table by xtask gen syscalls: do not edit. */",
@@ -143,6 +145,9 @@ def generate(text: str, path: str, arch: str) -> str:
         "",
         "/* X(nr, name, nargs): those with a function. */",
         " \\\n".join(["#define SYSCALLS(X)", *calls]),
+        "",
+        "/* X(nr): numbers below the limit without a function. */",
+        " \\\n".join(["#define SYSCALL_HOLES(X)", *holes]),
         "",
         "/* X(nr, \"name\"): every number that has a name here. */",
         " \\\n".join(["#define SYSCALL_NAMES(X)", *names]),

@@ -45,3 +45,6 @@ static inline struct regs *arch_thread_regs(const struct thread *t);
 
 void arch_thread_set_tls(struct thread *t, uptr_t tls);
 uptr_t arch_thread_get_tls(const struct thread *t);
+
+/* The work behind arch_prctl(2), where the ABI has it. */
+long arch_prctl(int op, uptr_t addr);

@@ -1,6 +1,7 @@
 /* Boot stages: kernel/init/stages.tbl is the table; see docs/planning/0001-boot.md. */
 #pragma once
 #include <lib/types.h>
+#include <stages_gen.h>
 
 enum stage_phase { PHASE_BOOT, PHASE_MM, PHASE_IRQ, PHASE_SCHED, PHASE_SMP, PHASE_DEV, PHASE_FS, PHASE_PROC, PHASE_USER };
 
@@ -39,3 +40,9 @@ bool stages_wanted(void); /* stages=… was given */
 void stages_finish(void); /* stages_done */
 /* Registered by proc/: runs a user stage as a process; fills detail; 0, STAGE_SKIP, -EXXX. */
 extern int (*stage_run_user)(struct stage *s);
+
+/* Every row that is not of phase user has a function of its name. */
+#define STAGE_PROTOTYPE_0(id) int stage_##id(struct stage *s);
+#define STAGE_PROTOTYPE_1(id)
+#define STAGE_PROTOTYPE(n, id, phase, title, subsystem, deadline, user) STAGE_PROTOTYPE_##user(id)
+STAGES(STAGE_PROTOTYPE)

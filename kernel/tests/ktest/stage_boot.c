@@ -13,7 +13,6 @@
 #include <debug/symbols.h>
 #include <lib/errno.h>
 #include <lib/string.h>
-#include <stages_gen.h>
 
 int stage_boot_memory_map(struct stage *s)
 {

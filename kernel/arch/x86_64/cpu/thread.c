@@ -5,6 +5,7 @@
  * state, FS and GS bases of user mode. Kernel threads have no FPU area, and leave the user's live.
  * Manual: SDM 3A 7.2 (task state), 3.4.4 (FS, GS).
  */
+#include <arch/debug.h>
 #include <arch/thread.h>
 #include <arch/uaccess.h>
 #include <asm/desc.h>
