@@ -5,6 +5,8 @@
 #include <arch/cpu.h>
 #include <asm/apic.h>
 #include <asm/desc.h>
+#include <asm/entry.h>
+#include <asm/fpu.h>
 #include <debug/panic.h>
 #include "acpi.h"
 #include "features.h"
@@ -20,12 +22,14 @@ void arch_cpu_init_boot(void)
 	tsc_start();
 	gdt_load_boot();
 	idt_init();
+	ex_table_init();
 	cpu_features_init();
 	cpu_features_enable();
 }
 
 void arch_init_platform(void)
 {
+	fpu_init();
 	acpi_init();
 	apic_init_boot(acpi_info.has_madt ? acpi_info.madt.lapic_base : LAPIC_DEFAULT_BASE);
 	ioapic_init();

@@ -1,0 +1,135 @@
+/*
+ * The vDSO: clocks and the CPU number without entering the kernel. A program for user space, linked as a
+ * shared object that the kernel maps into each address space; the page before it holds struct vdso_data.
+ *
+ * A reader takes the values between two looks at the sequence count, and starts over when it was odd or
+ * changed. Clocks it does not serve go to the system call. Manual: vdso(7), clock_gettime(2).
+ */
+typedef unsigned int u32;
+typedef unsigned long u64;
+typedef long s64;
+
+#define SYS_gettimeofday 96
+#define SYS_clock_gettime 228
+#define SYS_clock_getres 229
+#define CPUNODE_SEL 0x7b
+#define NSEC 1000000000ul
+
+enum { REALTIME = 0, MONOTONIC = 1, REALTIME_COARSE = 5, MONOTONIC_COARSE = 6, BOOTTIME = 7 };
+
+struct timespec {
+	s64 sec, nsec;
+};
+struct timeval {
+	s64 sec, usec;
+};
+
+/* As kernel/include/arch/vdso.h has it. */
+struct vdso_data {
+	u32 seq, user_readable;
+	u64 base, base_ns;
+	u32 mult, shift;
+	s64 realtime_offset_ns;
+};
+extern const volatile struct vdso_data vdso_page __attribute__((visibility("hidden")));
+
+static inline long call2(long nr, long a, long b)
+{
+	long result;
+
+	__asm__ volatile("syscall" : "=a"(result) : "a"(nr), "D"(a), "S"(b) : "rcx", "r11", "memory");
+	return result;
+}
+
+static inline u64 read_counter(void)
+{
+	u32 lo, hi;
+
+	__asm__ volatile("lfence; rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
+	return (u64)hi << 32 | lo;
+}
+
+/* 0 with *ns, or -1: not to be had here. */
+static int read_ns(int realtime, u64 *ns)
+{
+	u32 seq;
+
+	do {
+		seq = vdso_page.seq;
+		__asm__ volatile("" : : : "memory");
+		if (!vdso_page.user_readable)
+			return -1;
+		*ns = vdso_page.base_ns + (u64)((unsigned __int128)(read_counter() - vdso_page.base) *
+							vdso_page.mult >>
+						vdso_page.shift);
+		if (realtime)
+			*ns += (u64)vdso_page.realtime_offset_ns;
+		__asm__ volatile("" : : : "memory");
+	} while ((seq & 1) || seq != vdso_page.seq);
+	return 0;
+}
+
+int __vdso_clock_gettime(int clock, struct timespec *ts);
+int __vdso_clock_gettime(int clock, struct timespec *ts)
+{
+	int realtime = clock == REALTIME || clock == REALTIME_COARSE;
+	u64 ns;
+
+	if (!realtime && clock != MONOTONIC && clock != MONOTONIC_COARSE && clock != BOOTTIME)
+		return (int)call2(SYS_clock_gettime, clock, (long)ts);
+	if (read_ns(realtime, &ns))
+		return (int)call2(SYS_clock_gettime, clock, (long)ts);
+	ts->sec = (s64)(ns / NSEC);
+	ts->nsec = (s64)(ns % NSEC);
+	return 0;
+}
+
+int __vdso_gettimeofday(struct timeval *tv, void *zone);
+int __vdso_gettimeofday(struct timeval *tv, void *zone)
+{
+	u64 ns;
+
+	if (zone || !tv || read_ns(1, &ns))
+		return (int)call2(SYS_gettimeofday, (long)tv, (long)zone);
+	tv->sec = (s64)(ns / NSEC);
+	tv->usec = (s64)(ns % NSEC / 1000);
+	return 0;
+}
+
+s64 __vdso_time(s64 *out);
+s64 __vdso_time(s64 *out)
+{
+	struct timespec ts;
+
+	__vdso_clock_gettime(REALTIME, &ts);
+	if (out)
+		*out = ts.sec;
+	return ts.sec;
+}
+
+int __vdso_clock_getres(int clock, struct timespec *ts);
+int __vdso_clock_getres(int clock, struct timespec *ts)
+{
+	return (int)call2(SYS_clock_getres, clock, (long)ts);
+}
+
+long __vdso_getcpu(u32 *cpu, u32 *node, void *unused);
+long __vdso_getcpu(u32 *cpu, u32 *node, void *unused)
+{
+	u32 limit;
+
+	(void)unused;
+	__asm__("lsl %1, %0" : "=r"(limit) : "r"(CPUNODE_SEL));
+	if (cpu)
+		*cpu = limit & 0xfff;
+	if (node)
+		*node = 0;
+	return 0;
+}
+
+#define PUBLIC(name) __typeof__(__vdso_##name) name __attribute__((weak, alias("__vdso_" #name)))
+PUBLIC(clock_gettime);
+PUBLIC(gettimeofday);
+PUBLIC(time);
+PUBLIC(clock_getres);
+PUBLIC(getcpu);
