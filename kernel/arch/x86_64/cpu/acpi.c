@@ -13,6 +13,7 @@
 #include "acpi.h"
 
 struct acpi_info acpi_info;
+static const struct acpi_header *dsdt; /* [I] checked; NULL: none */
 
 struct acpi_rsdp {
 	char signature[8];
@@ -89,8 +90,6 @@ static const struct acpi_header *table_map(paddr_t pa)
 
 static void use_fadt(const struct acpi_header *h)
 {
-	const struct acpi_header *dsdt;
-
 	acpi_info.has_fadt = acpi_parse_fadt(h, h->length, &acpi_info.fadt) == 0;
 	if (!acpi_info.has_fadt)
 		return;
@@ -145,4 +144,9 @@ void acpi_init(void)
 		memcpy(&pa, entry, wide ? 8 : 4);
 		use_table(pa);
 	}
+}
+
+bool acpi_device(const char *hid, unsigned i, struct acpi_device_resources *out)
+{
+	return dsdt && acpi_find_device(dsdt + 1, dsdt->length - sizeof(*dsdt), hid, i, out) == 0;
 }

@@ -13,5 +13,9 @@ struct acpi_info {
 };
 extern struct acpi_info acpi_info; /* [I] after acpi_init() */
 
+/* The i-th device with that hardware ID in the DSDT; false past the last. Thread context. */
+#define ACPI_VIRTIO_MMIO "LNRO0005"
+bool acpi_device(const char *hid, unsigned i, struct acpi_device_resources *out);
+
 /* Finds and checks the tables. Machines without them are fine: one CPU, fixed addresses. */
 void acpi_init(void);

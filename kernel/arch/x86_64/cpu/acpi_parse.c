@@ -212,3 +212,46 @@ int acpi_find_s5(const void *aml, size_t size, u8 *slp_typ_a, u8 *slp_typ_b)
 	}
 	return -ENOENT;
 }
+
+#define AML_SEARCH_SPAN 192 /* from a hardware ID to its resources */
+enum { RES_MEMORY32_FIXED = 0x86, RES_INTERRUPT = 0x89 };
+
+static bool read_resources(const u8 *p, size_t n, struct acpi_device_resources *out)
+{
+	bool memory = false;
+
+	for (size_t i = 0; i + 12 <= n; i++) {
+		if (!memory && p[i] == RES_MEMORY32_FIXED && get16(p + i + 1) == 9) {
+			out->base = get32(p + i + 4);
+			out->size = get32(p + i + 8);
+			memory = true;
+			i += 11;
+		} else if (memory && p[i] == RES_INTERRUPT && get16(p + i + 1) == 6 &&
+			   p[i + 4] == 1) {
+			out->level = !(p[i + 3] & 2);
+			out->active_low = p[i + 3] & 4;
+			out->irq = get32(p + i + 5);
+			return true;
+		}
+	}
+	return false;
+}
+
+int acpi_find_device(const void *aml, size_t size, const char *hid, unsigned index,
+		     struct acpi_device_resources *out)
+{
+	const u8 *p = aml;
+	size_t len = strlen(hid) + 1;
+
+	for (size_t i = 0; i + len <= size; i++) {
+		if (memcmp(p + i, hid, len))
+			continue;
+		if (index--)
+			continue;
+		i += len;
+		return read_resources(p + i, min_t(size_t, size - i, AML_SEARCH_SPAN), out)
+			       ? 0
+			       : -ENOENT;
+	}
+	return -ENOENT;
+}

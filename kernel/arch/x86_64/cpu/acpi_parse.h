@@ -54,3 +54,14 @@ int acpi_parse_mcfg(const void *table, size_t size, u64 *base, u8 *first_bus, u8
 int acpi_parse_hpet(const void *table, size_t size, u64 *base);
 /* Finds the package \_S5_ in AML; the two sleep types for soft off. 0 or -ENOENT. */
 int acpi_find_s5(const void *aml, size_t size, u8 *slp_typ_a, u8 *slp_typ_b);
+
+/* A device's resources as its _CRS buffer lists them. */
+struct acpi_device_resources {
+	u64 base;
+	u32 size, irq;
+	bool level, active_low;
+};
+/* Finds the i-th device whose hardware ID is the string hid, and reads the first memory range and interrupt
+ * that follow it. 0 or -ENOENT. */
+int acpi_find_device(const void *aml, size_t size, const char *hid, unsigned i,
+		     struct acpi_device_resources *out);
