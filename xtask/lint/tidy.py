@@ -13,7 +13,13 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-GCC_ONLY = ("-fno-tree-loop-distribute-patterns", "-fno-allow-store-data-races", "-MMD", "-MP")
+GCC_ONLY = (
+    "-fno-tree-loop-distribute-patterns",
+    "-fno-allow-store-data-races",
+    "-mpreferred-stack-boundary=3",
+    "-MMD",
+    "-MP",
+)
 
 
 def compile_flags(text: str) -> list[str]:
@@ -30,7 +36,8 @@ def compile_flags(text: str) -> list[str]:
             skip = True  # gcc's own headers; clang brings its own
         elif word not in GCC_ONLY and word != "-nostdinc":
             kept.append(word)
-    return ["clang", *kept, "-Wno-unknown-warning-option", "-Qunused-arguments"]
+    # with CONFIG_DEBUG the analyzer sees what assertions promise
+    return ["clang", *kept, "-DCONFIG_DEBUG", "-Wno-unknown-warning-option", "-Qunused-arguments"]
 
 
 def compile_commands(root: Path, flags: list[str], files: list[str]) -> list[dict[str, object]]:
