@@ -37,24 +37,11 @@ static void clear_resched(struct thread *prev)
 	this_cpu_write(preempt_count, this_cpu_read(preempt_count) | PREEMPT_NO_RESCHED);
 }
 
-static void switch_mm(struct rq *rq, struct thread *prev, struct thread *next)
+/* A kernel thread runs on the tables that are loaded; who ends an address space gets all CPUs off it. */
+static void switch_mm(struct thread *next)
 {
-	if (next->mm) {
-		if (next->mm != prev->active_mm)
-			arch_mmu_activate(next->mm);
-		next->active_mm = next->mm;
-		if (!prev->mm) { /* it only held on to somebody's tables */
-			rq->drop_mm = prev->active_mm;
-			prev->active_mm = NULL;
-		}
-		return;
-	}
-	/* A kernel thread runs on what is loaded, and holds it. */
-	next->active_mm = prev->active_mm;
-	if (!prev->mm)
-		prev->active_mm = NULL; /* the reference goes over */
-	else
-		mm_get(prev->active_mm);
+	if (next->mm && next->mm != this_cpu_read(tlb_loaded_mm))
+		tlb_switch_mm_slow(next->mm);
 }
 
 static void leave_idle(struct rq *rq, u64 now)
@@ -75,17 +62,13 @@ static void enter_idle(struct rq *rq, u64 now)
 static void finish_switch(struct thread *prev)
 {
 	struct rq *rq = this_rq();
-	struct mm *drop = rq->drop_mm;
 	struct thread *away = rq->move;
 	bool dead = prev->state == TS_DEAD;
 
-	rq->drop_mm = NULL;
 	rq->move = NULL;
 	smp_store_release(&prev->on_cpu, false);
 	spin_unlock(&rq->lock);
 	arch_irq_enable();
-	if (unlikely(drop))
-		mm_put(drop);
 	if (unlikely(away))
 		sched_move_away(away);
 	if (unlikely(dead))
@@ -144,7 +127,7 @@ static void switch_away(bool preempted)
 	else
 		prev->nvcsw++;
 	next->on_cpu = true;
-	switch_mm(rq, prev, next);
+	switch_mm(next);
 	this_cpu_write(current_thread, next);
 	prev = arch_switch(prev, next);
 	finish_switch(prev);

@@ -41,7 +41,6 @@ struct rq {
 
 	struct ktimer tick;
 	u64 next_balance_ns;
-	struct mm *drop_mm; /* handed to the end of the switch: reference to give up */
 	struct thread *move; /* the same: runnable, but this CPU is not allowed any more */
 	u64 idle_since_ns, idle_ns;
 } __aligned(64);
@@ -109,7 +108,6 @@ void rcu_thread_start(void);
 void work_start_cpu(unsigned cpu);
 void load_avg_update(u64 now); /* from ticks */
 
-/* In mm/; NULL is fine. */
-void mm_get(struct mm *mm);
-void mm_put(struct mm *mm);
-void arch_mmu_activate(struct mm *mm);
+/* In arch/common/tlb.c: the address space loaded on this CPU, and loading another one. */
+DECLARE_PER_CPU(struct mm *, tlb_loaded_mm);
+void tlb_switch_mm_slow(struct mm *mm);

@@ -81,14 +81,8 @@ struct thread {
 	u64 utime_ns, stime_ns; /* [o] by tick */
 	u64 start_ns; /* [I] */
 
-	/*
-	 * mm NULL: kernel thread (runs on the last one's tables). active_mm: the tables loaded while it
-	 * runs; equal to mm if there is one, else one that it holds a reference to (mm_get), or NULL for
-	 * the kernel's own. Who takes mm away from the running thread (exit, exec) does it with preemption
-	 * off and keeps that true.
-	 */
-	struct mm *mm;
-	struct mm *active_mm;
+	struct mm *mm; /* NULL: kernel thread, which runs on what is loaded (mm/tlb.h) */
+	struct mm *active_mm; /* not used by the scheduler */
 	struct proc *proc; /* process (thread group) */
 	struct files *files;
 	struct fs_context *fs; /* cwd, root, umask */
