@@ -24,7 +24,9 @@ void buddy_add_range(u64 pfn, u64 end);
 /* Per-CPU statistics, summed by mem_stats(). */
 enum mem_counter { MEM_ANON, MEM_TABLES, MEM_COUNTERS };
 void mem_count(enum mem_counter which, long n); /* preemption may be on */
+struct page *page_alloc_anon(bool zero); /* PG_ANON, counted; for user pages */
 extern struct atomic64 mem_slab_pages, mem_cached_pages, mem_kstack_pages;
+bool page_can_alloc_user(void); /* a fault has a chance */
 u64 page_free_count(void); /* free pages, the per-CPU caches counted in */
 /* Every list and per-CPU cache of the allocator is in order: 0, or -EINVAL with the reason. */
 int page_alloc_check(char *why, size_t size);
@@ -43,4 +45,5 @@ void vmalloc_init(void);
 void kstack_init(void);
 unsigned kstack_shrink(void);
 void vma_init(void);
+void mm_struct_init(void);
 void mapping_caches_init(void);

@@ -117,7 +117,7 @@ void mm_init(void)
 	vmalloc_init();
 	kstack_init();
 	mapping_caches_init();
-	vma_init();
+	mm_struct_init();
 	log_info("memory: %llu MiB, %llu MiB free", (unsigned long long)mem_total_pages >> 8,
 		 (unsigned long long)page_free_count() >> 8);
 }

@@ -343,6 +343,37 @@ struct page *page_alloc_zeroed(unsigned flags)
 	return page_alloc(0, flags | ALLOC_ZERO);
 }
 
+/* Short for faults: one section with preemption off. */
+struct page *page_alloc_anon(bool zero)
+{
+	struct cpu_pages *c;
+	struct page *p;
+
+	preempt_disable();
+	c = my_pages();
+	c->counters[MEM_ANON]++;
+	if (likely(zero && c->zero_count)) {
+		p = c->zeroed[--c->zero_count];
+		preempt_enable();
+		check_zeroed(p);
+		p->flags = PG_ANON;
+		p->refs = 1;
+		return p;
+	}
+	preempt_enable();
+	p = page_alloc(0, ALLOC_USER | (zero ? ALLOC_ZERO : 0));
+	if (likely(p))
+		p->flags = PG_ANON;
+	else
+		mem_count(MEM_ANON, -1);
+	return p;
+}
+
+bool page_can_alloc_user(void)
+{
+	return READ_ONCE(zone.nr_free) > zone.reserve + BATCH;
+}
+
 /* --- freeing --- */
 
 static __always_inline bool last_ref(struct page *p)

@@ -57,6 +57,7 @@ struct vma {
 	u64 pgoff; /* of start, in pages */
 	const struct vma_ops *ops;
 	void *ops_data;
+	struct vma *gone_next; /* taken out of the tree, to be freed */
 	struct list mapping_link; /* [x] mapping's lock: all that map it */
 	bool has_anon; /* private pages may be here: fork must copy tables */
 };
@@ -80,6 +81,7 @@ struct mm {
 	u64 auxv[64]; /* as given to the program, for /proc/self/auxv */
 	struct file *exe;
 	u64 asid; /* arch */
+	struct vma *gone; /* [x] lock: freed when it is released */
 	u32 def_flags; /* mlockall(MCL_FUTURE): VM_LOCKED for new mappings */
 	u32 membarrier; /* [a] commands that the process has registered for */
 };
@@ -99,6 +101,7 @@ int mm_fork(struct mm *parent, struct mm **out); /* copy on write; parent == cur
 void mm_get(struct mm *mm); /* refs */
 void mm_put(struct mm *mm);
 void mm_user_get(struct mm *mm);
+bool mm_user_get_not_zero(struct mm *mm); /* for other processes: false when it is ending */
 void mm_user_put(struct mm *mm); /* last: unmaps everything */
 /* Makes mm the current thread's address space (exec); drops nothing. */
 void mm_switch_current(struct mm *mm);
