@@ -1,0 +1,114 @@
+/* Boot stages of entry, FPU state, interrupt stacks and the vDSO on x86_64. */
+#include <arch/mmu.h>
+#include <arch/uaccess.h>
+#include <arch/vdso.h>
+#include <asm/desc.h>
+#include <asm/entry.h>
+#include <asm/fpu.h>
+#include <core/time.h>
+#include <debug/stage.h>
+#include <lib/elf.h>
+#include <lib/errno.h>
+#include <lib/string.h>
+#include <sched/thread.h>
+#include <uapi/elf.h>
+
+/* A read of a model-specific register that does not exist: a general protection fault with a fixup. */
+static int read_missing_msr(void)
+{
+	int error = -EFAULT;
+
+	asm volatile("1: rdmsr\n\txorl %[e], %[e]\n2:\n\t" EX_TABLE("1b", "2b")
+		     : [e] "+r"(error)
+		     : "c"(0x4000dead)
+		     : "eax", "edx", "memory", "cc");
+	return error;
+}
+
+int stage_x86_exception_fixup(struct stage *s)
+{
+	STAGE_CHECK_EQ(s, read_missing_msr(), -EFAULT);
+	STAGE_CHECK(s, !ex_table_find((uintptr_t)stage_x86_exception_fixup));
+	STAGE_CHECK(s, arch_irqs_enabled());
+	return 0;
+}
+
+int stage_x86_interrupt_stacks(struct stage *s)
+{
+	const struct tss *tss = this_cpu_ptr(cpu_tss);
+
+	for (unsigned i = 0; i < IST_COUNT; i++) {
+		STAGE_CHECK(s, tss->ist[i] && !(tss->ist[i] & 15));
+		for (unsigned k = 0; k < i; k++)
+			STAGE_CHECK(s, tss->ist[k] + IST_SIZE <= tss->ist[i] ||
+					       tss->ist[i] + IST_SIZE <= tss->ist[k]);
+	}
+	return 0;
+}
+
+/* A state written through one thread's area comes back unchanged after another state was live. */
+int stage_x86_fpu_state(struct stage *s)
+{
+	struct arch_thread a = { 0 }, b = { 0 };
+	u64 before = 0x0123456789abcdef, after = 0;
+	int error = fpu_alloc(&a);
+
+	STAGE_CHECK_EQ(s, error, 0);
+	error = fpu_alloc(&b);
+	if (!error) {
+		preempt_disable();
+		fpu_load(&a);
+		asm volatile("movq %0, %%xmm5" : : "r"(before));
+		fpu_save(&a);
+		fpu_load(&b);
+		asm volatile("pxor %%xmm5, %%xmm5" : :);
+		fpu_save(&b);
+		fpu_load(&a);
+		asm volatile("movq %%xmm5, %0" : "=r"(after));
+		preempt_enable();
+	}
+	fpu_free(&a);
+	fpu_free(&b);
+	STAGE_CHECK_EQ(s, error, 0);
+	STAGE_CHECK(s, before == after);
+	return 0;
+}
+
+static const char *const vdso_names[] = { "__vdso_clock_gettime", "__vdso_gettimeofday", "__vdso_time",
+					  "__vdso_getcpu", "__vdso_clock_getres" };
+
+int stage_vdso_image(struct stage *s)
+{
+	const struct elf64_ehdr *e = (const struct elf64_ehdr *)vdso_image_start;
+	size_t size = (size_t)(vdso_image_end - vdso_image_start);
+
+	STAGE_CHECK(s, !((uintptr_t)vdso_image_start & ~PAGE_MASK));
+	STAGE_CHECK(s, size > sizeof(*e) && !memcmp(e->e_ident, "\177ELF", 4));
+	STAGE_CHECK_EQ(s, e->e_type, ET_DYN);
+	for (unsigned i = 0; i < ARRAY_SIZE(vdso_names); i++) {
+		size_t n = strlen(vdso_names[i]) + 1, at = 0;
+
+		while (at + n <= size && memcmp(vdso_image_start + at, vdso_names[i], n))
+			at++;
+		if (at + n > size)
+			return stage_fail(s, "%s is not in the image", vdso_names[i]);
+	}
+	return 0;
+}
+
+int stage_vdso_clock(struct stage *s)
+{
+	u64 here, there, count;
+	const struct vdso_data *d = vdso_data;
+
+	if (!d->user_readable)
+		return stage_skip(s, "the counter cannot be read in user mode");
+	preempt_disable();
+	here = time_monotonic_ns();
+	count = __builtin_ia32_rdtsc();
+	there = d->base_ns + (u64)((unsigned __int128)(count - d->base) * d->mult >> d->shift);
+	preempt_enable();
+	STAGE_CHECK_EQ(s, d->seq & 1, 0);
+	STAGE_CHECK(s, there + NSEC_PER_MSEC >= here && there < here + 100 * NSEC_PER_MSEC);
+	return 0;
+}
