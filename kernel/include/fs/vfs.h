@@ -70,6 +70,8 @@ enum inode_flag {
 	INODE_SEALABLE = BIT(1), /* memfd with MFD_ALLOW_SEALING */
 	INODE_NOATIME = BIT(2),
 	INODE_REVALIDATE = BIT(3), /* dentries below ask super->ops->revalidate */
+	INODE_TMPFILE = BIT(4), /* O_TMPFILE: linkat() may give it its first name */
+	INODE_SPARSE_ZERO = BIT(5), /* a page that is not cached is a hole */
 };
 
 struct inode {
