@@ -13,21 +13,22 @@
 #include <sched/thread.h>
 #include <uapi/elf.h>
 
-/* A read of a model-specific register that does not exist: a general protection fault with a fixup. */
-static int read_missing_msr(void)
+/* A read at an address no page table can map: a general protection fault, with a fixup. */
+static int read_non_canonical(void)
 {
 	int error = -EFAULT;
+	u64 v;
 
-	asm volatile("1: rdmsr\n\txorl %[e], %[e]\n2:\n\t" EX_TABLE("1b", "2b")
-		     : [e] "+r"(error)
-		     : "c"(0x4000dead)
-		     : "eax", "edx", "memory", "cc");
+	asm volatile("1: movq (%[p]), %[v]\n\txorl %[e], %[e]\n2:\n\t" EX_TABLE("1b", "2b")
+		     : [e] "+r"(error), [v] "=&r"(v)
+		     : [p] "r"(0x8000000000000000ul)
+		     : "memory", "cc");
 	return error;
 }
 
 int stage_x86_exception_fixup(struct stage *s)
 {
-	STAGE_CHECK_EQ(s, read_missing_msr(), -EFAULT);
+	STAGE_CHECK_EQ(s, read_non_canonical(), -EFAULT);
 	STAGE_CHECK(s, !ex_table_find((uintptr_t)stage_x86_exception_fixup));
 	STAGE_CHECK(s, arch_irqs_enabled());
 	return 0;
