@@ -127,6 +127,8 @@ unsigned proc_count(void); /* processes, zombies too */
 unsigned proc_thread_count(void);
 extern unsigned proc_max_threads; /* no more threads than this in all */
 
+/* The process's address space with a reference (mm_put), or NULL. */
+struct mm *proc_get_mm(struct proc *p);
 s32 proc_pgrp_id(const struct proc *p);
 s32 proc_session_id(const struct proc *p);
 char proc_state_char(struct thread *t); /* R S D T Z */

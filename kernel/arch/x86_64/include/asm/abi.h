@@ -2,6 +2,9 @@
 #pragma once
 #include <lib/types.h>
 
+#define ELF_MACHINE 62 /* EM_X86_64 */
+#define UTS_MACHINE "x86_64"
+
 #define O_DIRECT 040000
 #define O_LARGEFILE 0100000
 #define O_DIRECTORY 0200000
