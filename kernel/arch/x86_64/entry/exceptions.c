@@ -8,9 +8,11 @@
 #include <arch/debug.h>
 #include <arch/irq.h>
 #include <arch/mmu.h>
+#include <arch/time.h>
 #include <asm/apic.h>
 #include <asm/entry.h>
 #include <core/preempt.h>
+#include <debug/panic.h>
 #include <mm/vmalloc.h>
 #include <sched/thread.h>
 #include <uapi/signal.h>
@@ -139,12 +141,24 @@ static void page_fault_user(struct regs *regs, u64 error, uintptr_t addr)
 	arch_irq_disable();
 }
 
+/*
+ * An NMI stops this CPU when another one asked for it. Any other comes from outside, to all CPUs: somebody
+ * wants to know where the machine hangs. CPU 0 reports; the others wait to be stopped by it, so that their
+ * registers are in the report, and report themselves if it does not.
+ */
+static void nmi(struct regs *regs)
+{
+	for (unsigned ms = this_cpu() ? 100 : 0;; ms--) {
+		smp_nmi_stop(regs);
+		if (!ms)
+			break;
+		arch_delay_us(1000);
+	}
+	panic_regs(regs, "non-maskable interrupt: a report was asked for");
+}
+
 static void exception_from_kernel(unsigned vector, struct regs *regs, u64 error)
 {
-	if (vector == V_NMI) {
-		smp_nmi_stop(regs);
-		kernel_fault(regs, "non-maskable interrupt", error, 0);
-	}
 	if (vector == V_DF && kstack_guard_hit(read_cr2()))
 		kernel_fault(regs, "kernel stack overflow", error, read_cr2());
 	if (vector != V_DF && vector != V_MC && fixup(regs))
@@ -163,9 +177,9 @@ void exception_dispatch(unsigned vector, struct regs *regs, u64 error)
 			page_fault_kernel(regs, error, addr);
 		return;
 	}
-	if (vector == V_NMI && regs_user_mode(regs))
-		smp_nmi_stop(regs);
-	if (regs_user_mode(regs) && vector != V_NMI && vector != V_MC)
+	if (vector == V_NMI)
+		nmi(regs);
+	else if (regs_user_mode(regs) && vector != V_MC)
 		exception_from_user(vector, regs);
 	else
 		exception_from_kernel(vector, regs, error);
