@@ -48,3 +48,12 @@ uintptr_t ex_table_find(uintptr_t ip)
 	}
 	return lo < count && table[lo].insn == ip ? table[lo].fixup : 0;
 }
+
+bool ex_fixup(struct regs *regs)
+{
+	uintptr_t to = ex_table_find(regs->ip);
+
+	if (to)
+		regs->ip = to;
+	return to;
+}

@@ -7,22 +7,13 @@
  */
 #include <arch/debug.h>
 #include <arch/irq.h>
-#include <arch/mmu.h>
 #include <arch/time.h>
 #include <asm/apic.h>
 #include <asm/entry.h>
-#include <core/preempt.h>
 #include <debug/panic.h>
 #include <mm/vmalloc.h>
-#include <sched/thread.h>
 #include <uapi/signal.h>
 
-#define PF_PRESENT 1
-#define PF_WRITE 2
-#define PF_USER 4
-#define PF_RESERVED 8
-#define PF_EXEC 16
-#define FLAGS_AC BIT(18)
 
 enum vector { V_DE, V_DB, V_NMI, V_BP, V_OF, V_DF = 8, V_PF = 14, V_MF = 16, V_MC = 18, V_XM = 19 };
 
@@ -99,48 +90,6 @@ static void exception_from_user(unsigned vector, struct regs *regs)
 	arch_irq_disable();
 }
 
-static bool fixup(struct regs *regs)
-{
-	uintptr_t to = ex_table_find(regs->ip);
-
-	if (to)
-		regs->ip = to;
-	return to;
-}
-
-static void page_fault_kernel(struct regs *regs, u64 error, uintptr_t addr)
-{
-	enum fault_access access = error & PF_WRITE ? FAULT_WRITE : FAULT_READ;
-	bool user_copy = addr < USER_TOP && ex_table_find(regs->ip);
-	int code, result;
-
-	if (user_copy && !in_atomic() && current->mm && !current->fault_disabled) {
-		if (regs->flags & X86_FLAGS_IF)
-			arch_irq_enable();
-		result = mm_fault(addr, access, error & PF_PRESENT, false, &code);
-		arch_irq_disable();
-		if (!result)
-			return;
-	}
-	if (addr < USER_TOP ? user_copy && fixup(regs) : fixup(regs))
-		return;
-	if (kstack_guard_hit(addr))
-		kernel_fault(regs, "kernel stack overflow", error, addr);
-	kernel_fault(regs, addr < PAGE_SIZE ? "null pointer" : exception_name(V_PF), error, addr);
-}
-
-static void page_fault_user(struct regs *regs, u64 error, uintptr_t addr)
-{
-	enum fault_access access = error & PF_EXEC ? FAULT_EXEC : error & PF_WRITE ? FAULT_WRITE : FAULT_READ;
-	int code = SEGV_MAPERR, sig;
-
-	arch_irq_enable();
-	sig = mm_fault(addr, access, error & PF_PRESENT, true, &code);
-	if (unlikely(sig))
-		user_fault(regs, sig, code, addr);
-	arch_irq_disable();
-}
-
 /*
  * An NMI stops this CPU when another one asked for it. Any other comes from outside, to all CPUs: somebody
  * wants to know where the machine hangs. CPU 0 reports; the others wait to be stopped by it, so that their
@@ -161,23 +110,16 @@ static void exception_from_kernel(unsigned vector, struct regs *regs, u64 error)
 {
 	if (vector == V_DF && kstack_guard_hit(read_cr2()))
 		kernel_fault(regs, "kernel stack overflow", error, read_cr2());
-	if (vector != V_DF && vector != V_MC && fixup(regs))
+	if (vector != V_DF && vector != V_MC && ex_fixup(regs))
 		return;
 	kernel_fault(regs, exception_name(vector), error, 0);
 }
 
 void exception_dispatch(unsigned vector, struct regs *regs, u64 error)
 {
-	if (likely(vector == V_PF)) {
-		uintptr_t addr = read_cr2();
-
-		if (regs_user_mode(regs))
-			page_fault_user(regs, error, addr);
-		else
-			page_fault_kernel(regs, error, addr);
-		return;
-	}
-	if (vector == V_NMI)
+	if (likely(vector == V_PF))
+		page_fault_dispatch(regs, error, read_cr2());
+	else if (vector == V_NMI)
 		nmi(regs);
 	else if (regs_user_mode(regs) && vector != V_MC)
 		exception_from_user(vector, regs);

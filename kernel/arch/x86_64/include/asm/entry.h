@@ -64,6 +64,7 @@ DECLARE_PER_CPU(u64, entry_user_sp);
 
 /* From the assembly. Interrupts off. */
 void exception_dispatch(unsigned vector, struct regs *regs, u64 error);
+void page_fault_dispatch(struct regs *regs, u64 error, uintptr_t addr);
 void interrupt_dispatch(unsigned vector, struct regs *regs);
 /* First instruction that runs on a new thread's stack. */
 void thread_entry(void);
@@ -71,5 +72,7 @@ void thread_entry_user(void);
 
 /* Where an exception at ip goes on, or 0. Any context. */
 uintptr_t ex_table_find(uintptr_t ip);
+/* Makes regs go on at the fixup of its ip, if there is one. */
+bool ex_fixup(struct regs *regs);
 void ex_table_init(void); /* boot CPU, once: sorts */
 #endif
