@@ -27,6 +27,7 @@ class Evidence:
     """What a failure left behind."""
 
     serial: list[str] = field(default_factory=list)
+    qemu: list[str] = field(default_factory=list)
     cpus: list[trace.CpuState] = field(default_factory=list)
 
 
@@ -161,5 +162,7 @@ def boot(plan: Plan, directory: Path, launcher: Launcher, nonce: str, progress: 
         finally:
             watch.index.close()
             session.close()
-    serial = last_lines(directory / "serial.log") if runner.exit_code() else []
-    return Boot(runner, directory, wall_s, Evidence(serial, cpus))
+    if not runner.exit_code():
+        return Boot(runner, directory, wall_s, Evidence())
+    evidence = Evidence(last_lines(directory / "serial.log"), last_lines(directory / "qemu.stderr"), cpus)
+    return Boot(runner, directory, wall_s, evidence)

@@ -92,6 +92,7 @@ def failure_lines(boot: Boot, symbols: Symbols) -> list[str]:
     lines += [f"problem: {text}" for text in runner.problems[:40]]
     if len(runner.problems) > 40:
         lines.append(f"problem: and {len(runner.problems) - 40} more")
+    lines += [f"QEMU says: {line}" for line in boot.evidence.qemu]
     if boot.evidence.serial:
         lines.append(f"last lines of the kernel log ({boot.directory}/serial.log):")
         lines += [f"  {line}" for line in boot.evidence.serial]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -267,43 +266,3 @@ def test_run_directories(tmp_path: Path) -> None:
     dead.mkdir()
     rundir.prune(tmp_path, keep=1)
     assert not dead.exists() and first.exists() and second.exists()
-
-
-# --- a process of ours that is killed leaves no guest ------------------------------------------------------
-
-STARTER = """
-import sys, time
-from pathlib import Path
-from xtask.guest import launch
-from xtask.guest.machine import GuestSpec, find_machine
-from xtask.guest.launch import Stopped
-launch.unwind_on_signals()
-spec = GuestSpec(find_machine("x86_64", None), Path(sys.argv[1]), None, "")
-spec.extra = ["-S"]
-guest = launch.launch(spec, Path(sys.argv[2]))
-with launch.ended_at_exit(guest):
-    print(guest.pid, flush=True)
-    time.sleep(30)
-"""
-
-
-@pytest.mark.parametrize("number", [2, 9, 15])
-def test_no_guest_outlives_us(tmp_path: Path, number: int) -> None:
-    kernel = tmp_path / "k"
-    kernel.write_bytes(Path(os.path.realpath("/bin/true")).read_bytes())
-    bzimage = rundir.ROOT / "build" / "x86_64" / "cairn.elf"
-    if not bzimage.is_file():
-        pytest.skip("no kernel built: QEMU does not start without one")
-    child = subprocess.Popen(
-        [sys.executable, "-c", STARTER, str(bzimage), str(tmp_path)],
-        cwd=rundir.ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
-    assert child.stdout is not None
-    pid = int(child.stdout.readline())
-    child.send_signal(number)
-    child.wait(10)
-    for _ in range(100):
-        if not Path(f"/proc/{pid}").exists():
-            break
-        time.sleep(0.05)
-    assert not Path(f"/proc/{pid}").exists()

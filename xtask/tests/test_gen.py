@@ -123,7 +123,7 @@ def test_syscalls_header(tmp_path: Path) -> None:
     assert "long sys_fork(void);" in text and "sys_gone" not in text
     assert 'X(5, "gone")' in text and "X(5, gone" not in text
     generic = syscalls.generate(rows, "s", "aarch64")
-    assert "X(63, read, 3)" in generic and "X(57" not in generic
+    assert "X(63, read, 3)" in generic and "X(57, " not in generic
     (tmp_path / "syscall_limit.h").write_text(syscalls.generate_beside(rows, "s", "x86_64")["syscall_limit.h"])
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "types.h").write_text("#include <stddef.h>\ntypedef unsigned long uptr_t;\n")
