@@ -136,6 +136,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="xtask lint", description=__doc__)
     parser.add_argument("--changed", action="store_true", help="only files that differ from HEAD")
     parser.add_argument("--only", action="append", choices=tuple(CHECKS), help="only this check")
+    parser.add_argument("--fix", action="store_true", help="let clang-format change the files, and no more")
     parser.add_argument("--arch", default="x86_64")
     options = parser.parse_args(argv)
     try:
@@ -146,5 +147,8 @@ def main(argv: list[str]) -> int:
     if not context.files and not options.changed:
         print("lint: no files to look at", file=sys.stderr)
         return exitcodes.FAILED
+    if options.fix:
+        complaints = tool(["clang-format", "-i"], context.c_files(".c", ".h"))
+        return exitcodes.FAILED if complaints else exitcodes.OK
     statuses = [run_check(name, context) for name in options.only or CHECKS]
     return max(statuses, default=exitcodes.OK)

@@ -46,6 +46,7 @@ def test_planted_violations_are_found(path: str, text: str, named: str) -> None:
         ("kernel/include/arch/a.h", "#include <asm/pte.h>\n"),
         ("kernel/tests/ktest/a.c", "#include <proc/proc.h>\n#include <mm/mm.h>\n"),
         ("kernel/fs/a.c", '/* #include <proc/x.h> */\n#include "inode.h"\n#ifdef CONFIG_DEBUG\n'),
+        ("kernel/fs/tmpfs/a.c", '#include "../internal.h"\n'),
         ("kernel/fs/a.c", "x\n" * 600),
     ],
 )
