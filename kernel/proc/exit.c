@@ -197,8 +197,11 @@ static void leave_terminal(struct proc *p)
 
 static void add_usage(struct proc *p, struct thread *t)
 {
-	p->utime_ns += t->utime_ns;
-	p->stime_ns += t->stime_ns;
+	u64 utime, stime;
+
+	thread_times(t, &utime, &stime);
+	p->utime_ns += utime;
+	p->stime_ns += stime;
 	p->min_flt += t->tp->min_flt;
 	p->maj_flt += t->tp->maj_flt;
 	p->nvcsw += t->nvcsw;

@@ -164,6 +164,7 @@ struct sigqueue *sigqueue_alloc(struct thread *t, bool over_limit);
 void sigqueue_free(struct sigqueue *e); /* any context; a timer's own: nothing */
 void sigqueue_flush(struct signal_queue *q); /* frees all */
 void sigqueue_remove(struct signal_queue *q, u64 set); /* frees those of `set` */
+void sigqueue_refresh(struct signal_queue *q, int sig); /* an entry of sig was unlinked */
 /* Takes the next signal of q outside `mask`: its number or 0. *entry: to be freed, or NULL. */
 int sigqueue_take(struct signal_queue *q, u64 mask, struct siginfo *info, struct sigqueue **entry);
 
@@ -188,7 +189,6 @@ int signal_check_permission(struct proc *p, int sig, const struct siginfo *info)
 void signal_notify_stop(struct proc *p, int why);
 
 /* --- itimer.c, ptimer.c --- */
-int itimers_create(struct proc *p);
 void itimers_exit(struct proc *p); /* the last thread goes: all timers end */
 void itimers_exec(struct proc *p); /* POSIX timers end, interval timers go on */
 void itimers_free(struct proc *p);

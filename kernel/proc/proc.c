@@ -199,6 +199,21 @@ char proc_state_char(struct thread *t)
 	}
 }
 
+/* Time on CPU is exact; how it divides into user and system is known by ticks. */
+void thread_times(const struct thread *t, u64 *utime_ns, u64 *stime_ns)
+{
+	u64 total = sched_runtime_ns(t), ticks = t->utime_ns + t->stime_ns;
+
+	if (!t->stime_ns)
+		*utime_ns = total;
+	else if (!t->utime_ns)
+		*utime_ns = 0;
+	else
+		*utime_ns = total / 1024 * (t->utime_ns / 1024) / (ticks / 1024 / 1024 + 1);
+	*utime_ns = min(*utime_ns, total);
+	*stime_ns = total - *utime_ns;
+}
+
 /* The sums over threads that are still there; dead ones have left theirs in the process. */
 void proc_usage_self(struct proc *p, struct proc_usage *out)
 {
@@ -210,9 +225,11 @@ void proc_usage_self(struct proc *p, struct proc_usage *out)
 				    p->nvcsw,	 p->nivcsw,   p->maxrss };
 	list_for_each_entry(tp, &p->threads, group_link) {
 		const struct thread *t = tp->thread;
+		u64 utime, stime;
 
-		out->utime_ns += t->utime_ns;
-		out->stime_ns += t->stime_ns;
+		thread_times(t, &utime, &stime);
+		out->utime_ns += utime;
+		out->stime_ns += stime;
 		out->min_flt += tp->min_flt;
 		out->maj_flt += tp->maj_flt;
 		out->nvcsw += t->nvcsw;

@@ -48,7 +48,7 @@ static int take_synchronous_first(u64 mask, struct siginfo *info, struct sigqueu
 
 static void taken_entry(struct siginfo *info, struct sigqueue *e)
 {
-	if (info->si_code == SI_TIMER && e && !e->user)
+	if (e && !e->user)
 		itimer_signal_taken(info, e);
 	sigqueue_free(e);
 }

@@ -338,7 +338,7 @@ enum timer_signal signal_send_timer(struct proc *p, struct thread *t, bool group
 	if (!prepare(p, t, sig))
 		return TIMER_SIGNAL_IGNORED;
 	if (sig < SIGRTMIN && (q->set & sigmask(sig)))
-		return TIMER_SIGNAL_QUEUED;
+		return TIMER_SIGNAL_IGNORED; /* somebody else's is pending */
 	list_add_tail(&e->link, &q->entries);
 	q->set |= sigmask(sig);
 	queued(p, t, group, sig, &e->info);

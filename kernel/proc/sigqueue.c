@@ -128,6 +128,16 @@ int sigqueue_take(struct signal_queue *q, u64 mask, struct siginfo *info, struct
 	return sig;
 }
 
+void sigqueue_refresh(struct signal_queue *q, int sig)
+{
+	struct sigqueue *e;
+
+	list_for_each_entry(e, &q->entries, link)
+		if (e->info.si_signo == sig)
+			return;
+	q->set &= ~sigmask(sig);
+}
+
 /* --- struct sighand --- */
 
 /* Actions are the caller's to fill in. */

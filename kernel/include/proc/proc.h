@@ -138,6 +138,7 @@ u64 proc_limit(unsigned which); /* soft limit of current's process */
 struct proc_usage {
 	u64 utime_ns, stime_ns, min_flt, maj_flt, nvcsw, nivcsw, maxrss; /* maxrss: KiB */
 };
+void thread_times(const struct thread *t, u64 *utime_ns, u64 *stime_ns);
 void proc_usage_self(struct proc *p, struct proc_usage *out);
 void proc_usage_children(struct proc *p, struct proc_usage *out);
 
