@@ -122,8 +122,6 @@ static enum fault_result fill_entry(struct vma *v, uptr_t addr, pte_t *slot, boo
 		return fault_special(v, addr, slot);
 	if (v->mapping)
 		return fault_file(v, addr, slot, write);
-	if (unlikely(v->file))
-		return FAULT_SIGBUS;
 	return anon_fault(v, slot, write);
 }
 

@@ -19,3 +19,7 @@ int huge_split(struct mm *mm, pte_t *l1, uptr_t addr)
 {
 	return 0;
 }
+struct page *huge_page_get(pte_t *l1, uptr_t addr, bool write)
+{
+	return NULL;
+}

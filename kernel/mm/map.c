@@ -9,6 +9,9 @@
 
 #define BOTTOMUP_BASE ALIGN_DOWN(USER_TOP / 3, PAGE_SIZE)
 
+#define LOW_BASE 0x40000000ul /* MAP_32BIT */
+#define LOW_END  0x80000000ul
+
 u64 (*mm_limit)(enum mm_limit which);
 
 u64 mm_limit_get(enum mm_limit which)
@@ -119,12 +122,14 @@ static int attach_object(struct vma *v, const struct mmap_args *a)
 		return err;
 	mm_file_get(a->file);
 	v->file = a->file;
+	if (v->mapping && !v->mapping->host)
+		v->pgoff = 0; /* an object made for this mapping */
 	return 0;
 }
 
 static int insert_object(struct mm *mm, const struct vma *like, const struct mmap_args *a)
 {
-	struct vma *v = vma_alloc(mm), *merged;
+	struct vma *v = vma_alloc(mm);
 	int err;
 
 	if (!v)
@@ -139,13 +144,9 @@ static int insert_object(struct mm *mm, const struct vma *like, const struct mma
 		vma_free(v);
 		return err;
 	}
-	if (v->file && !v->mapping && !v->ops)
-		v->flags |= VM_SPECIAL; /* the device mapped it by other means */
 	vma_insert(mm, v);
-	if (v->mapping && v->file) {
-		merged = vma_merge_both(v);
-		(void)merged;
-	}
+	if (v->mapping && v->file)
+		(void)vma_merge_both(v);
 	return 0;
 }
 
@@ -158,7 +159,11 @@ static int map_locked(struct mm *mm, const struct mmap_args *a, size_t len, uptr
 
 	if (mm->nr_vmas >= MM_MAP_COUNT_MAX)
 		return -ENOMEM;
-	if (!a->fixed) {
+	if (a->low && !a->fixed) {
+		addr = vma_gap_bottomup(mm, len, LOW_BASE, LOW_END);
+		if (!addr)
+			return -ENOMEM;
+	} else if (!a->fixed) {
 		err = mm_place(mm, a->addr, len, &addr);
 		if (err)
 			return err;
@@ -210,7 +215,7 @@ int mm_map(struct mm *mm, const struct mmap_args *a, uptr_t *out)
 	if (err)
 		return err;
 	if (unlikely(a->populate || mm->def_flags & VM_LOCKED))
-		(void)mm_populate(mm, addr, len, a->vm_flags & VM_WRITE);
+		(void)mm_populate(mm, addr, len, POPULATE_BY_VMA);
 	*out = addr;
 	return 0;
 }
@@ -262,6 +267,6 @@ int mm_brk(struct mm *mm, uptr_t brk)
 out:
 	mm_write_unlock(mm);
 	if (!err && to > from && mm->def_flags & VM_LOCKED)
-		(void)mm_populate(mm, from, to - from, true);
+		(void)mm_populate(mm, from, to - from, POPULATE_BY_VMA);
 	return err;
 }

@@ -155,10 +155,13 @@ int mapping_add_page(struct mapping *m, u64 index, struct page *p)
 	u32 flags = p->flags;
 	int err;
 
+	page_get(p);
 	p->flags = PG_CACHE | PG_UPTODATE;
 	err = insert(m, index, p);
-	if (err)
+	if (err) {
 		p->flags = flags;
+		page_put(p);
+	}
 	return err;
 }
 

@@ -65,7 +65,7 @@ void mm_user_put(struct mm *mm)
 	unmap_all(mm);
 	if (INJECT("mm_leaks_page"))
 		(void)page_alloc(0, ALLOC_KERNEL);
-	rwsem_write_unlock(&mm->lock);
+	mm_write_unlock(mm);
 	if (mm->exe)
 		mm_file_put(mm->exe);
 	mm->exe = NULL;

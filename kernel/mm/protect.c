@@ -8,6 +8,9 @@
 #include "vma.h"
 #include "huge.h"
 
+#define MAY_SHIFT 4 /* VM_MAYREAD to VM_READ and so on */
+BUILD_ASSERT(VM_READ << MAY_SHIFT == VM_MAYREAD && VM_EXEC << MAY_SHIFT == VM_MAYEXEC);
+
 struct change {
 	unsigned prot; /* of the vma, with PT_WRITE */
 	bool writable; /* private, so that a sole owner may write */
@@ -110,7 +113,7 @@ static int protect_locked(struct mm *mm, uptr_t start, uptr_t end, u32 prot)
 		if (!v || v->start > at)
 			return -ENOMEM;
 		flags = (v->flags & ~(u32)VM_ACCESS) | prot;
-		if (flags & VM_ACCESS & ~(v->flags / (VM_MAYREAD / VM_READ)))
+		if (flags & VM_ACCESS & ~(v->flags >> MAY_SHIFT))
 			return -EACCES;
 		if (flags == v->flags) {
 			at = v->end;

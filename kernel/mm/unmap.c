@@ -45,6 +45,8 @@ static void flush_batch(struct unmap_batch *b)
 void unmap_end(struct unmap_batch *b)
 {
 	flush_batch(b);
+	if (b->anon || b->file)
+		b->mm->hiwater_rss = mm_rss_peak(b->mm);
 	if (b->anon)
 		rss_add(&b->mm->rss_anon, -b->anon);
 	if (b->file)
@@ -193,6 +195,13 @@ void unmap_tables(struct mm *mm, uptr_t start, uptr_t end, uptr_t low, uptr_t hi
 	}
 }
 
+void unmap_tables_of(struct mm *mm, uptr_t start, uptr_t end)
+{
+	struct vma *prev, *next = vma_find_prev(mm, start, &prev);
+
+	unmap_tables(mm, start, end, prev ? prev->end : 0, next ? next->start : TABLES_TOP, false);
+}
+
 /* --- VMAs --- */
 
 int unmap_locked(struct mm *mm, uptr_t start, uptr_t end)
@@ -266,7 +275,6 @@ void unmap_all(struct mm *mm)
 {
 	struct unmap_batch b;
 	struct vma *v = rb_entry_or_null(rb_first(&mm->vmas), struct vma, node), *next;
-	struct vma *gone = NULL;
 
 	unmap_begin(&b, mm);
 	b.dead = true;
@@ -275,14 +283,13 @@ void unmap_all(struct mm *mm)
 		unmap_entries(&b, v, v->start, v->end, true);
 		vma_unlink_mapping(v);
 		unmap_tables(mm, v->start, v->end, 0, next ? next->start : TABLES_TOP, true);
-		v->gone_next = gone;
-		gone = v;
+		v->gone_next = mm->gone;
+		mm->gone = v;
 	}
 	unmap_end(&b);
 	mm->last_hit = NULL;
 	mm->vmas.node = NULL;
 	mm->nr_vmas = 0;
-	free_gone(gone);
 }
 
 /* --- for the page cache --- */

@@ -42,19 +42,19 @@ struct vma *vma_dup(struct mm *mm, const struct vma *v)
 		return NULL;
 	*n = *v;
 	n->mm = mm;
+	if (n->mapping)
+		mapping_get(n->mapping);
 	if (n->file)
 		mm_file_get(n->file);
-	else if (n->mapping)
-		mapping_get(n->mapping);
 	return n;
 }
 
 void vma_free(struct vma *v)
 {
+	if (v->mapping)
+		mapping_put(v->mapping);
 	if (v->file)
 		mm_file_put(v->file);
-	else if (v->mapping)
-		mapping_put(v->mapping);
 	kcache_free(vma_cache, v);
 }
 

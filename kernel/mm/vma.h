@@ -76,6 +76,8 @@ void unmap_tables(struct mm *mm, uptr_t start, uptr_t end, uptr_t low, uptr_t hi
 int unmap_locked(struct mm *mm, uptr_t start, uptr_t end);
 /* Releases mm->lock, then frees VMAs that were taken out: the last put of a file takes other locks. */
 void mm_write_unlock(struct mm *mm);
+/* The same for a range whose VMAs have gone already; looks up the hole around it. */
+void unmap_tables_of(struct mm *mm, uptr_t start, uptr_t end);
 void unmap_all(struct mm *mm); /* at the end: nobody else uses mm */
 
 /* --- fault.c --- */
@@ -121,6 +123,9 @@ static inline bool page_uncounted(const struct page *p)
 }
 /* The level-1 entry for addr, or NULL with *next where the missing part ends. */
 pte_t *walk_level1(pte_t *root, uptr_t addr, uptr_t *next);
+
+/* --- madvise.c --- */
+int mm_change_flags_locked(struct mm *mm, uptr_t start, uptr_t end, u32 set, u32 clear);
 
 /* --- protect.c --- */
 void protect_entries(struct vma *v, uptr_t start, uptr_t end);

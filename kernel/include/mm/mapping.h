@@ -41,8 +41,8 @@ int mapping_get_page(struct mapping *m, u64 index, struct page **out);
 /* Only if present: refs taken, or NULL. */
 struct page *mapping_find_page(struct mapping *m, u64 index);
 void mapping_mark_dirty(struct mapping *m, struct page *p);
-/* Inserts a caller's page, up to date, with the caller's reference (initramfs adoption: frames of the
- * initrd will do). 0, -EEXIST, -ENOMEM. */
+/* Inserts a caller's page, up to date (initramfs adoption: frames of the initrd will do). The cache takes
+ * a reference of its own. 0, -EEXIST, -ENOMEM. */
 int mapping_add_page(struct mapping *m, u64 index, struct page *p);
 /* Drops pages from `first` on (to `last` inclusive, ~0 for all), unmapping them everywhere. The byte
  * tail of a partial page is the caller's to clear. */

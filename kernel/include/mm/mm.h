@@ -96,6 +96,14 @@ static inline u64 vma_index(const struct vma *v, uptr_t addr)
 	return v->pgoff + ((addr - v->start) >> 12);
 }
 
+/* Largest resident size so far, in pages. */
+static inline u64 mm_rss_peak(const struct mm *mm)
+{
+	u64 now = mm->rss_anon + mm->rss_file;
+
+	return now > mm->hiwater_rss ? now : mm->hiwater_rss;
+}
+
 int mm_create(struct mm **out);
 int mm_fork(struct mm *parent, struct mm **out); /* copy on write; parent == current's. -ENOMEM */
 void mm_get(struct mm *mm); /* refs */
@@ -115,6 +123,7 @@ struct mmap_args {
 	size_t len; /* bytes, rounded up */
 	u32 vm_flags; /* VM_READ… VM_SHARED */
 	bool fixed, noreplace, populate;
+	bool low; /* within the first 2 GiB (MAP_32BIT) */
 	struct file *file;
 	u64 pgoff;
 	const struct vma_ops *ops;
@@ -131,8 +140,18 @@ int mm_brk(struct mm *mm, uptr_t brk); /* 0 or -ENOMEM; unchanged then */
 size_t mm_access(struct mm *mm, uptr_t addr, void *buf, size_t n, bool write);
 /* The same, with the protection obeyed (process_vm_readv). */
 size_t mm_access_checked(struct mm *mm, uptr_t addr, void *buf, size_t n, bool write);
-/* Faults pages in; 0, -ENOMEM (not mapped, or no memory), -EFAULT (not allowed). The lock not held. */
-int mm_populate(struct mm *mm, uptr_t addr, size_t len, bool write);
+/* Faults pages in. 0, -ENOMEM (not mapped, or no memory), -EFAULT (not allowed, or past the end of the
+ * file), -EINTR (being killed). The lock not held. */
+enum populate_mode { POPULATE_READ, POPULATE_WRITE, POPULATE_BY_VMA };
+int mm_populate(struct mm *mm, uptr_t addr, size_t len, enum populate_mode mode);
+/* mremap(2) and madvise(2) behind the system calls; flags and advice as in the ABI. */
+int mm_remap(struct mm *mm, uptr_t addr, size_t old_len, size_t new_len, unsigned flags,
+	     uptr_t new_addr, uptr_t *out);
+int mm_advise(struct mm *mm, uptr_t addr, size_t len, int advice);
+/* Sets and clears flags of all VMAs in a range that is mapped whole: 0, -ENOMEM. */
+int mm_change_flags(struct mm *mm, uptr_t start, uptr_t end, u32 set, u32 clear);
+/* One byte for each page: 1 when it is in memory. 0, -ENOMEM when something is not mapped. */
+int mm_incore(struct mm *mm, uptr_t addr, u64 npages, u8 *vec);
 
 #define MM_MAP_COUNT_MAX 65530
 #define MM_STACK_GAP (256ul << 12) /* kept free below a stack */
