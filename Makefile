@@ -11,6 +11,7 @@ ARCH ?= x86_64
 VARIANT ?= release
 O ?= build/$(ARCH)$(if $(filter-out release,$(VARIANT)),-$(VARIANT))
 PYTHON := /usr/bin/python3
+NM ?= nm
 ifeq ($(origin CC),default)
 CC := gcc
 endif
