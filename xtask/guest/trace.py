@@ -45,11 +45,12 @@ class Symbols:
         return self.name(address) != f"{address:#x}"
 
     def lines(self, addresses: list[int]) -> list[str]:
-        """file:line of each address; empty strings where it cannot be said."""
+        """file:line of each frame; empty strings where it cannot be said. All but the first are return
+        addresses: the call is before them."""
         tool = shutil.which("addr2line")
         if not tool or not self.path or not addresses:
             return [""] * len(addresses)
-        args = [tool, "-e", str(self.path), *(f"{address:#x}" for address in addresses)]
+        args = [tool, "-e", str(self.path), *(f"{max(a - (n > 0), 0):#x}" for n, a in enumerate(addresses))]
         try:
             done = subprocess.run(args, capture_output=True, text=True, timeout=10, check=False)
         except (OSError, subprocess.TimeoutExpired):

@@ -63,7 +63,10 @@ def kernel_frames(frames: Any, symbols: Symbols) -> list[str]:
 
 
 def cpu_lines(boot: Boot, symbols: Symbols) -> list[str]:
+    """What QEMU sees, where the kernel's own report does not cover every CPU."""
     lines: list[str] = []
+    if boot.runner.panic and len(boot.runner.panic.backtraces) >= len(boot.evidence.cpus):
+        return lines
     for state in boot.evidence.cpus:
         lines.append(f"CPU {state.cpu} (seen by QEMU):")
         lines += [f"  {line}" for line in state.text.splitlines()]
