@@ -64,10 +64,11 @@ static int fill_file(struct inode *inode, const u8 *data, size_t size)
 			return -ENOMEM;
 		memcpy(page_to_virt(p), data + at, n);
 		memset((char *)page_to_virt(p) + n, 0, PAGE_SIZE - n);
-		err = mapping_add_page(&inode->mapping, at >> PAGE_SHIFT, p);
-		page_put(p);
-		if (err)
+		err = mapping_add_page(&inode->mapping, at >> PAGE_SHIFT, p); /* takes the reference */
+		if (err) {
+			page_put(p);
 			return err;
+		}
 	}
 	inode->size = size;
 	return 0;

@@ -211,3 +211,91 @@ int generic_file_mmap(struct file *f, struct vma *vma)
 	file_accessed(f);
 	return 0;
 }
+
+/* --- what the calls do --- */
+
+/* The position is shared with whoever shares the file. */
+static bool pos_lock(struct file *f)
+{
+	if (likely(refcount_read(&f->refs) == 1))
+		return false;
+	mutex_lock(&f->pos_lock);
+	return true;
+}
+
+ssize_t file_read(struct file *f, struct uio *to, loff_t *pos)
+{
+	loff_t at;
+	bool locked;
+	ssize_t ret;
+
+	if (unlikely(!(f->mode & FMODE_READ)))
+		return -EBADF;
+	if (unlikely(!f->ops->read))
+		return -EINVAL;
+	if (pos)
+		return f->ops->read(f, to, pos);
+	if (f->mode & FMODE_NOSEEK) {
+		at = 0;
+		return f->ops->read(f, to, &at);
+	}
+	locked = pos_lock(f);
+	at = f->pos;
+	ret = f->ops->read(f, to, &at);
+	f->pos = at;
+	if (locked)
+		mutex_unlock(&f->pos_lock);
+	return ret;
+}
+
+static ssize_t write_at(struct file *f, struct uio *from, loff_t *pos)
+{
+	ssize_t ret = f->ops->write(f, from, pos);
+
+	if (unlikely(f->flags & O_DSYNC) && ret > 0 && f->ops->fsync) {
+		int err = f->ops->fsync(f, (f->flags & O_SYNC) != O_SYNC);
+
+		if (err)
+			return err;
+	}
+	return ret;
+}
+
+ssize_t file_write(struct file *f, struct uio *from, loff_t *pos)
+{
+	loff_t at;
+	bool locked;
+	ssize_t ret;
+
+	if (unlikely(!(f->mode & FMODE_WRITE)))
+		return -EBADF;
+	if (unlikely(!f->ops->write))
+		return -EINVAL;
+	if (pos)
+		return write_at(f, from, pos);
+	if (f->mode & FMODE_NOSEEK) {
+		at = 0;
+		return write_at(f, from, &at);
+	}
+	locked = pos_lock(f);
+	at = f->pos;
+	ret = write_at(f, from, &at);
+	f->pos = at;
+	if (locked)
+		mutex_unlock(&f->pos_lock);
+	return ret;
+}
+
+loff_t file_seek(struct file *f, loff_t off, int whence)
+{
+	bool locked;
+	loff_t ret;
+
+	if (!f->ops->seek || f->mode & FMODE_NOSEEK)
+		return -ESPIPE;
+	locked = pos_lock(f);
+	ret = f->ops->seek(f, off, whence);
+	if (locked)
+		mutex_unlock(&f->pos_lock);
+	return ret;
+}

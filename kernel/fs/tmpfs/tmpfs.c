@@ -21,13 +21,11 @@ static int tmpfs_read_page(struct mapping *m, struct page *p)
 	struct inode *inode = m->host;
 	struct tmpfs_super *ts = inode->super->private;
 
-	if (ts->max_pages &&
-	    __atomic_add_fetch(&ts->used_pages, 1, __ATOMIC_RELAXED) > ts->max_pages) {
+	if (__atomic_add_fetch(&ts->used_pages, 1, __ATOMIC_RELAXED) > ts->max_pages) {
 		__atomic_fetch_sub(&ts->used_pages, 1, __ATOMIC_RELAXED);
 		return -ENOSPC;
 	}
-	if (ts->max_pages)
-		__atomic_fetch_add(&tmpfs_accounted(inode), 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&tmpfs_accounted(inode), 1, __ATOMIC_RELAXED);
 	arch_page_zero(page_to_virt(p));
 	return 0;
 }
@@ -42,13 +40,16 @@ static const struct mapping_ops tmpfs_mapping_ops = {
 	.size = tmpfs_size,
 };
 
+/* Without a limit nothing is counted, and new pages come from the store of zeroed ones. */
+static const struct mapping_ops tmpfs_unlimited_ops = { .size = tmpfs_size };
+
 /* Pages have left: gives back what the file no longer has. */
 static void tmpfs_recount(struct inode *inode, u64 have)
 {
 	struct tmpfs_super *ts = inode->super->private;
 	u64 accounted;
 
-	if (!ts->max_pages)
+	if (inode->mapping.ops != &tmpfs_mapping_ops)
 		return;
 	accounted = __atomic_exchange_n(&tmpfs_accounted(inode), have, __ATOMIC_RELAXED);
 	__atomic_fetch_sub(&ts->used_pages, accounted - have, __ATOMIC_RELAXED);
@@ -220,7 +221,7 @@ struct inode *tmpfs_inode(struct super *s, const struct inode *dir, u32 mode, u6
 	inode->ops = &tmpfs_plain_ops;
 	switch (mode & S_IFMT) {
 	case S_IFREG:
-		inode->mapping.ops = &tmpfs_mapping_ops;
+		inode->mapping.ops = ts->max_pages ? &tmpfs_mapping_ops : &tmpfs_unlimited_ops;
 		inode->flags |= INODE_SPARSE_ZERO;
 		inode->ops = &tmpfs_file_ops;
 		inode->fops = &tmpfs_file_fops;

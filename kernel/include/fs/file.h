@@ -94,6 +94,10 @@ int file_mapping(struct file *f, struct mapping **out);
 /* Reads into kernel memory at pos; bytes or -EXXX. For exec. */
 ssize_t file_read_kernel(struct file *f, void *buf, size_t n, loff_t pos);
 ssize_t file_write_kernel(struct file *f, const void *buf, size_t n, loff_t pos);
+/* read(2) and write(2) on f: checks, position, O_SYNC. pos: pread and pwrite; NULL: the file's own. */
+ssize_t file_read(struct file *f, struct uio *to, loff_t *pos);
+ssize_t file_write(struct file *f, struct uio *from, loff_t *pos);
+loff_t file_seek(struct file *f, loff_t off, int whence);
 /* Opens by absolute or cwd-relative kernel string; with the current credentials. */
 int file_open(const char *path, int flags, u32 mode, struct file **out);
 /* The path as the current root shows it ("/bin/sh", with " (deleted)"): start within buf, or NULL. */
