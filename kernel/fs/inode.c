@@ -8,6 +8,7 @@
  */
 #include <core/time.h>
 #include <debug/panic.h>
+#include <uapi/signal.h>
 #include <uapi/statfs.h>
 #include "internal.h"
 
@@ -282,6 +283,18 @@ int inode_setattr_open(struct inode *inode, const struct iattr *attr)
 	return err;
 }
 
+/* The limit of a file's size, for truncation; SIGXFSZ where it is exceeded. */
+static int check_new_size(const struct inode *inode, u64 size)
+{
+	u64 limit = fs_hooks.limit_fsize ? fs_hooks.limit_fsize() : ~0ull;
+
+	if (size <= inode->size || size <= limit)
+		return 0;
+	if (fs_hooks.signal_self)
+		fs_hooks.signal_self(SIGXFSZ);
+	return -EFBIG;
+}
+
 int vfs_truncate(const struct path *p, u64 size)
 {
 	struct inode *inode = p->dentry->inode;
@@ -293,6 +306,8 @@ int vfs_truncate(const struct path *p, u64 size)
 	if (!S_ISREG(inode->mode))
 		return -EINVAL;
 	err = path_permission(p, MAY_WRITE);
+	if (!err)
+		err = check_new_size(inode, size);
 	if (err)
 		return err;
 	err = inode_get_write(inode);
@@ -302,6 +317,20 @@ int vfs_truncate(const struct path *p, u64 size)
 	err = inode_setattr_open(inode, &a);
 	inode_put_write(inode);
 	return err;
+}
+
+int file_truncate(struct file *f, u64 size)
+{
+	struct iattr a = { .valid = ATTR_SIZE | ATTR_MTIME, .size = size };
+	int err;
+
+	if (!(f->mode & FMODE_WRITE) || !S_ISREG(f->inode->mode))
+		return -EINVAL;
+	err = check_new_size(f->inode, size);
+	if (err)
+		return err;
+	a.mtime_ns = inode_now();
+	return inode_setattr_open(f->inode, &a);
 }
 
 static int fill_stat(struct inode *inode, struct kstat *st)

@@ -39,7 +39,6 @@ void inode_put_write(struct inode *inode);
 
 /* fdtable.c, fs_context.c */
 void fdtable_init(void);
-int fs_getcwd(char *buf, size_t size, char **out);
 
 /* inode.c, more */
 u32 inode_mode_without_setid(const struct inode *inode);

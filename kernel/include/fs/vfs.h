@@ -199,6 +199,7 @@ void fs_context_root(struct path *out);
 void fs_context_cwd(struct path *out);
 int fs_chdir(const struct path *p); /* checks; takes its own references */
 int fs_chroot(const struct path *p);
+int fs_getcwd(char *buf, size_t size, char **out); /* within buf; -ENOENT: removed, -ENAMETOOLONG */
 
 enum lookup_flag {
 	LOOKUP_FOLLOW = BIT(0), /* a symlink as last component */
@@ -244,6 +245,7 @@ int vfs_getattr(const struct path *p, struct kstat *st);
 int vfs_fstat(struct file *f, struct kstat *st);
 int vfs_setattr(const struct path *p, const struct iattr *attr);
 int vfs_truncate(const struct path *p, u64 size);
+int file_truncate(struct file *f, u64 size); /* ftruncate(2) */
 ssize_t vfs_readlink(const struct path *p, char *buf, size_t size);
 /* The generic part of a change; the size is set, pages are not dropped. */
 void inode_setattr_simple(struct inode *inode, const struct iattr *attr);
