@@ -34,7 +34,7 @@ static void apply(struct thread *t, const struct change *c)
 	if (was_rt && !is_rt(t))
 		fair_place(rq, t, t->se.vruntime_ns);
 	if (queued) {
-		rq_add(rq, t, now);
+		rq_add(rq, t);
 		if (running) { /* counted, but in no tree or list */
 			if (is_rt(t))
 				rt_remove(rq, t);

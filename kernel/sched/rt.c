@@ -40,10 +40,10 @@ struct thread *rt_first(struct rq *rq)
 	return list_first_entry(&rq->rt[p], struct thread, se.rt_link);
 }
 
-/* At a tick. slice_end_ns is the end of an RR thread's turn, 0 when it has used it up. */
-bool rt_slice_over(struct rq *rq, struct thread *curr, u64 now)
+/* At a tick. slice_end_ns is sum_exec_ns at the end of an RR thread's turn, 0 when that is used up. */
+bool rt_slice_over(struct rq *rq, struct thread *curr)
 {
-	if (curr->se.policy != SCHED_RR || now < curr->se.slice_end_ns)
+	if (curr->se.policy != SCHED_RR || curr->se.sum_exec_ns < curr->se.slice_end_ns)
 		return false;
 	curr->se.slice_end_ns = 0;
 	return !list_empty(&rq->rt[curr->se.rt_priority]);

@@ -36,13 +36,13 @@ void rq_resched(struct rq *rq)
 		arch_ipi_send(rq->cpu, IPI_RESCHEDULE);
 }
 
-void rq_add(struct rq *rq, struct thread *t, u64 now)
+void rq_add(struct rq *rq, struct thread *t)
 {
 	t->cpu = rq->cpu;
 	rq->nr_running++;
 	if (unlikely(is_rt(t))) {
 		rq->nr_rt++;
-		t->se.slice_end_ns = now + RR_SLICE_NS;
+		t->se.slice_end_ns = t->se.sum_exec_ns + RR_SLICE_NS;
 		rt_insert(rq, t, false);
 	} else {
 		t->se.weight = fair_weight(t);
@@ -76,7 +76,7 @@ void rq_put_prev(struct rq *rq, struct thread *t)
 	/* A preempted one goes on where it was; one whose slice is over goes to the end. */
 	rt_insert(rq, t, t->se.slice_end_ns != 0);
 	if (!t->se.slice_end_ns)
-		t->se.slice_end_ns = t->se.exec_start_ns + RR_SLICE_NS;
+		t->se.slice_end_ns = t->se.sum_exec_ns + RR_SLICE_NS;
 }
 
 struct thread *rq_take_next(struct rq *rq)
@@ -143,7 +143,7 @@ struct rq *thread_rq_lock(struct thread *t)
 	}
 }
 
-static bool move(struct rq *to, struct rq *from, struct thread *t, u64 now)
+static bool move(struct rq *to, struct rq *from, struct thread *t)
 {
 	if (!(t->affinity & BIT(to->cpu)))
 		return false;
@@ -151,27 +151,27 @@ static bool move(struct rq *to, struct rq *from, struct thread *t, u64 now)
 	t->cpu = to->cpu;
 	if (!is_rt(t))
 		fair_place(to, t, from->min_vruntime_ns);
-	rq_add(to, t, now);
+	rq_add(to, t);
 	return true;
 }
 
-bool rq_pull(struct rq *to, struct rq *from, u64 now)
+bool rq_pull(struct rq *to, struct rq *from)
 {
 	struct thread *t;
 
 	for (unsigned p = RT_LEVELS; from->nr_rt && p-- > 1;)
 		list_for_each_entry(t, &from->rt[p], se.rt_link)
-			if (move(to, from, t, now))
+			if (move(to, from, t))
 				return true;
 	/* From the right: it would have waited longest. */
 	for (struct rb_node *n = rb_last(&from->fair.root); n; n = rb_prev(n))
-		if (move(to, from, rb_entry(n, struct thread, se.node), now))
+		if (move(to, from, rb_entry(n, struct thread, se.node)))
 			return true;
 	return false;
 }
 
 /* From the CPU with the most threads, at least min_running of them. */
-bool rq_steal(struct rq *rq, unsigned min_running, u64 now)
+bool rq_steal(struct rq *rq, unsigned min_running)
 {
 	struct rq *busiest = NULL;
 	unsigned most = min_running - 1;
@@ -188,7 +188,7 @@ bool rq_steal(struct rq *rq, unsigned min_running, u64 now)
 	if (!busiest || !spin_trylock(&busiest->lock))
 		return false;
 	if (busiest->nr_running >= min_running)
-		got = rq_pull(rq, busiest, now);
+		got = rq_pull(rq, busiest);
 	spin_unlock(&busiest->lock);
 	return got;
 }

@@ -76,7 +76,7 @@ static void finish_switch(struct thread *prev)
 }
 
 /* prev gives up its place; queue locked. */
-static struct thread *pick_next(struct rq *rq, struct thread *prev, bool preempted, u64 now)
+static struct thread *pick_next(struct rq *rq, struct thread *prev, bool preempted)
 {
 	if (prev != rq->idle) {
 		if (!preempted && READ_ONCE(prev->state) != TS_RUNNING) {
@@ -91,7 +91,7 @@ static struct thread *pick_next(struct rq *rq, struct thread *prev, bool preempt
 		}
 	}
 	if (!rq->nr_running && READ_ONCE(nr_cpus_online) > 1)
-		rq_steal(rq, 2, now);
+		rq_steal(rq, 2);
 	return rq_take_next(rq);
 }
 
@@ -109,7 +109,7 @@ static void switch_away(bool preempted)
 	clear_resched(prev);
 	now = arch_clock_ns();
 	rq_update_curr(rq, now);
-	next = pick_next(rq, prev, preempted, now);
+	next = pick_next(rq, prev, preempted);
 	if (next == prev) {
 		spin_unlock(&rq->lock);
 		arch_irq_enable();
@@ -229,7 +229,7 @@ static void balance(struct rq *rq, u64 now)
 			spin_unlock(&other->lock);
 		}
 	} else {
-		rq_steal(rq, rq->nr_running + 2, now);
+		rq_steal(rq, rq->nr_running + 2);
 	}
 }
 
@@ -250,7 +250,7 @@ void sched_tick(bool user_mode)
 			t->utime_ns += TICK_NS;
 		else
 			t->stime_ns += TICK_NS;
-		if (unlikely(is_rt(t)) ? rt_slice_over(rq, t, now) : fair_slice_over(rq, t))
+		if (unlikely(is_rt(t)) ? rt_slice_over(rq, t) : fair_slice_over(rq, t))
 			rq_resched(rq);
 		balance(rq, now);
 		ktimer_arm(&rq->tick, now + TICK_NS);

@@ -64,15 +64,15 @@ static inline bool is_rt(const struct thread *t)
 /* runqueue.c */
 void rq_init(struct rq *rq, unsigned cpu, struct thread *idle);
 void rq_resched(struct rq *rq); /* makes curr look at the queue again, by IPI if needed */
-void rq_add(struct rq *rq, struct thread *t, u64 now); /* becomes queued; not curr */
+void rq_add(struct rq *rq, struct thread *t); /* becomes queued; not curr */
 void rq_del(struct rq *rq, struct thread *t); /* no longer queued; curr or not */
 void rq_put_prev(struct rq *rq, struct thread *t); /* curr stays queued but is switched away */
 struct thread *rq_take_next(struct rq *rq); /* out of tree or list, to be curr; idle if none */
 void rq_update_curr(struct rq *rq, u64 now); /* charges the time since the last call */
 void rq_check_preempt(struct rq *rq, struct thread *woken, u64 now);
 struct rq *thread_rq_lock(struct thread *t); /* the queue t belongs to, locked; interrupts off */
-bool rq_pull(struct rq *to, struct rq *from, u64 now); /* one thread; both locked */
-bool rq_steal(struct rq *rq, unsigned min_running, u64 now); /* from the busiest; rq locked */
+bool rq_pull(struct rq *to, struct rq *from); /* one thread; both locked */
+bool rq_steal(struct rq *rq, unsigned min_running); /* from the busiest; rq locked */
 
 /* fair.c */
 extern const u32 fair_weights[40];
@@ -91,7 +91,7 @@ u64 fair_slice_ns(const struct rq *rq, const struct thread *t);
 void rt_insert(struct rq *rq, struct thread *t, bool front);
 void rt_remove(struct rq *rq, struct thread *t);
 struct thread *rt_first(struct rq *rq);
-bool rt_slice_over(struct rq *rq, struct thread *curr, u64 now);
+bool rt_slice_over(struct rq *rq, struct thread *curr);
 
 /* sched.c */
 void sched_from_idle(void);

@@ -81,7 +81,7 @@ static void enqueue(struct thread *t, bool fresh)
 	spin_lock(&rq->lock);
 	if (likely(!is_rt(t)))
 		fair_place(rq, t, from_min);
-	rq_add(rq, t, now);
+	rq_add(rq, t);
 	rq_check_preempt(rq, t, now);
 	spin_unlock(&rq->lock);
 }

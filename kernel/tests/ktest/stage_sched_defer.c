@@ -130,8 +130,8 @@ static void read_for_long(void *arg, unsigned i)
 	while (time_monotonic_ns() < end)
 		if (READ_ONCE(r->object.done))
 			r->early = true;
-	rcu_read_unlock();
 	WRITE_ONCE(r->finished, 1);
+	rcu_read_unlock();
 }
 
 int stage_rcu_waits_for_reader(struct stage *s)

@@ -22,8 +22,11 @@ static void note_cpu(void *arg, unsigned i)
 int stage_smp_all_online(struct stage *s)
 {
 	static u32 cpus[MAX_CPUS];
+	unsigned n = 0;
 
-	STAGE_CHECK_EQ(s, nr_cpus_online, __builtin_popcountl(cpu_online_mask));
+	for (unsigned long m = cpu_online_mask; m; m &= m - 1)
+		n++;
+	STAGE_CHECK_EQ(s, nr_cpus_online, n);
 	STAGE_CHECK(s, nr_cpus_online <= arch_cpu_count());
 	memset(cpus, 0xff, sizeof(cpus));
 	STAGE_CHECK_EQ(s, team_run(nr_cpus_online, TEAM_SPREAD, note_cpu, cpus, 2000), 0);
