@@ -10,6 +10,7 @@
  */
 #include <arch/cpu.h>
 #include <arch/debug.h>
+#include <arch/irq.h>
 #include <core/param.h>
 #include <core/time.h>
 #include <debug/event.h>
