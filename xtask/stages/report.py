@@ -9,6 +9,7 @@ from ..guest.trace import Symbols, format_frames
 from .boot import Boot
 from .runner import FAIL, NOT_RUN, PASS, SKIP, TIMEOUT, Result
 
+PROBLEMS_SHOWN = 12
 COLOURS = {PASS: "32", FAIL: "31", TIMEOUT: "31", SKIP: "33", NOT_RUN: "35"}
 
 
@@ -92,9 +93,9 @@ def failure_lines(boot: Boot, symbols: Symbols) -> list[str]:
         lines.append(f"ended by: {runner.cause.kind}: {runner.cause.text}")
         if not bad and runner.last_step:
             lines.append(f"  the last step announced was {runner.last_step!r}")
-    lines += [f"problem: {text}" for text in runner.problems[:40]]
-    if len(runner.problems) > 40:
-        lines.append(f"problem: and {len(runner.problems) - 40} more")
+    lines += [f"problem: {text}" for text in runner.problems[:PROBLEMS_SHOWN]]
+    if len(runner.problems) > PROBLEMS_SHOWN:
+        lines.append(f"problem: and {len(runner.problems) - PROBLEMS_SHOWN} more")
     lines += [f"QEMU says: {line}" for line in boot.evidence.qemu]
     if boot.evidence.serial:
         lines.append(f"last lines of the kernel log ({boot.directory}/serial.log):")

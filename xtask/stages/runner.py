@@ -332,14 +332,20 @@ class Runner:
         if self.current is not None:
             late = kind in ("hang", "timeout")
             self.current.status, self.current.detail = (TIMEOUT if late else FAIL), text
+        self.name_missing(self.reached)
         self.over = True
 
     def finish(self) -> None:
         """The machine stopped as it should. What never ran is missing."""
-        for result in self.results.values():
-            if not result.begun and not result.ended and result.status == NOT_RUN:
-                self.problem(f"stage {result.stage.n} {result.stage.id}: missing, no record of it")
+        self.name_missing(len(self.selected))
         self.over = True
+
+    def name_missing(self, end: int) -> None:
+        """Names the stages before a place in the order that left no record."""
+        for stage in self.selected[:end]:
+            result = self.results[stage.id]
+            if not result.begun and not result.ended and result.status == NOT_RUN:
+                self.problem(f"stage {stage.n} {stage.id}: missing, no record of it")
 
     def failed_stage(self) -> Result | None:
         """The stage to show: the one that was running at the end, else the first that failed."""

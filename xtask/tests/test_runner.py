@@ -319,6 +319,14 @@ def test_panic_is_named_and_blamed_on_its_stage() -> None:
     assert runner.exit_code() == exitcodes.PANIC
 
 
+def test_stage_passed_over_is_named_though_a_panic_follows() -> None:
+    rows = log.table()
+    runner = Runner(rows, rows, NONCE, 0.0)
+    feed(runner, [log.boot(NONCE, rows), log.begin(NONCE, rows[2]), *panic_records()], 0.1)
+    assert runner.exit_code() == exitcodes.PANIC
+    assert [p.split(":")[0] for p in runner.problems if "missing" in p] == ["stage 1 alpha", "stage 2 beta"]
+
+
 def test_panic_whose_report_never_ends() -> None:
     runner = until("gamma")
     feed(runner, panic_records()[:1], 10.1)
