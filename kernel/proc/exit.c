@@ -126,7 +126,7 @@ static bool notify_exit(struct proc *p)
 	spin_assert_held(&proc_tree_lock);
 	if (parent == &kernel_proc) {
 		reap = !p->kernel_waits;
-	} else if (p->exit_signal) {
+	} else if (p->exit_signal > 0 && p->exit_signal <= NSIG) {
 		struct siginfo info;
 
 		fill_child_info(p, &info);

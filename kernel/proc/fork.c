@@ -18,7 +18,7 @@
 #define CLONE_KNOWN                                                                                \
 	(CLONE_IGNORED | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK |         \
 	 CLONE_PARENT | CLONE_THREAD | CLONE_SETTLS | CLONE_PARENT_SETTID |                        \
-	 CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_CLEAR_SIGHAND | CLONE_PIDFD)
+	 CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_CLEAR_SIGHAND)
 
 static int check_flags(const struct clone_request *r)
 {
@@ -37,8 +37,6 @@ static int check_flags(const struct clone_request *r)
 	if ((f & CLONE_THREAD) && (f & (CLONE_NEWUSER | CLONE_NEWPID)))
 		return -EINVAL;
 	if ((f & CLONE_PARENT) && current->proc->unkillable)
-		return -EINVAL;
-	if ((f & CLONE_PIDFD) && (f & (CLONE_DETACHED | CLONE_THREAD)))
 		return -EINVAL;
 	if (f & CLONE_NAMESPACES)
 		return capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM; /* none are built in */

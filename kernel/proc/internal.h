@@ -6,8 +6,10 @@
 #include <lib/string.h>
 #include <mm/mm.h>
 #include <mm/slab.h>
+#include <proc/calls.h>
 #include <proc/cred.h>
 #include <proc/proc.h>
+#include <proc/sigsend.h>
 #include <uapi/sched.h>
 #include <uapi/signal.h>
 #include <uapi/wait.h>
@@ -52,14 +54,6 @@ bool pgrp_has_stopped(struct pid *pgrp); /* tree lock held */
 void pgrp_kill_orphaned(struct proc *p, struct proc *parent); /* SIGHUP, SIGCONT; tree lock held */
 
 /* --- fork.c --- */
-struct clone_request {
-	u64 flags;
-	int exit_signal;
-	uptr_t stack; /* 0: same */
-	uptr_t tls, parent_tid, child_tid, pidfd;
-};
-/* The new thread's number, or -EXXX. vfork: returns when the child has left the address space. */
-long proc_clone(const struct clone_request *r);
 /*
  * A process made by the kernel: it runs fn(arg) as a kernel thread with a process around it, which may
  * end in proc_exec() + arch_enter_user(). Parent is kernel_proc. nr: its number, 0 for any.
@@ -112,31 +106,13 @@ int elf_load(struct exec *e);
 int elf_build_stack(struct exec *e, uptr_t *sp);
 int vdso_map(struct mm *mm); /* sets mm->vdso */
 u64 exec_random_below(u64 range); /* page aligned; 0 with norandmaps */
-/* The work behind execve(2), execveat(2). */
-int proc_exec_user(int dirfd, uptr_t upath, uptr_t argv, uptr_t envp, int at_flags);
-
 /* --- exit.c --- */
-__noreturn void proc_thread_exit(u32 wait_status);
 void proc_leave_user_memory(void); /* before current's mm is exchanged or dropped */
 void proc_exit_mm(void); /* current leaves its address space */
 /* Marks the other threads of current's process for death; sighand lock held. How many there are. */
 unsigned proc_kill_others(struct proc *p);
 
 /* --- wait.c --- */
-struct wait_request {
-	int type; /* P_* */
-	s32 id; /* pid, or pgrp's number */
-	struct pid *pgrp; /* P_PGID: reference held */
-	u32 options;
-};
-struct wait_result {
-	s32 pid;
-	u32 uid, status; /* wait status form */
-	int code; /* CLD_* */
-	struct proc_usage usage;
-};
-/* The child's pid with *out filled; 0 with WNOHANG and none; -ECHILD, -ERESTARTSYS, -EINVAL. */
-long proc_wait(struct proc *parent, const struct wait_request *w, struct wait_result *out);
 /* For the kernel's own children: a deadline instead of signals. -ETIMEDOUT. */
 long proc_wait_kernel(s32 pid, u64 deadline_ns, struct wait_result *out);
 
@@ -175,7 +151,6 @@ int signal_send_locked(struct proc *p, struct thread *t, bool group, int sig,
 enum timer_signal { TIMER_SIGNAL_QUEUED, TIMER_SIGNAL_OVERRUN, TIMER_SIGNAL_IGNORED };
 enum timer_signal signal_send_timer(struct proc *p, struct thread *t, bool group, struct sigqueue *e);
 void signal_recalc(struct thread *t); /* lock held: TF_SIGNAL set anew; cleared only for current */
-void signal_set_mask(u64 mask); /* current's */
 void signal_retarget(struct proc *p); /* lock held: others look at the process's pending signals */
 bool signal_ignored_by(struct proc *p, int sig); /* lock held: SIG_IGN, or by default */
 void signal_wake(struct thread *t, bool fatal); /* lock held */

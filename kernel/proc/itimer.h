@@ -51,13 +51,4 @@ u64 itimer_clock_now(const struct itimer *t); /* sighand lock held */
 void itimer_unqueue(struct itimer *t); /* sighand lock held: its signal is no longer pending */
 int itimers_get(struct proc *p, struct itimers **out); /* made on first use; -ENOMEM */
 
-/* The calls' work, for current's process. */
-int itimer_set(int which, u64 value, u64 interval, u64 *old_value, u64 *old_interval);
-int itimer_get(int which, u64 *value, u64 *interval);
-void itimer_cpu_limit_changed(struct proc *p);
-int ptimer_create(int clock, const struct sigevent *ev, s32 *id);
-int ptimer_set(s32 id, bool absolute, u64 value, u64 interval, u64 *old_value, u64 *old_interval);
-int ptimer_get(s32 id, u64 *value, u64 *interval);
-int ptimer_overrun(s32 id);
-int ptimer_delete(s32 id);
 void ptimers_delete_all(struct proc *p);

@@ -209,7 +209,7 @@ void thread_times(const struct thread *t, u64 *utime_ns, u64 *stime_ns)
 	else if (!t->utime_ns)
 		*utime_ns = 0;
 	else
-		*utime_ns = total / 1024 * (t->utime_ns / 1024) / (ticks / 1024 / 1024 + 1);
+		*utime_ns = total / (ticks >> 20) * (t->utime_ns >> 20); /* a tick is 2^22 ns */
 	*utime_ns = min(*utime_ns, total);
 	*stime_ns = total - *utime_ns;
 }

@@ -5,6 +5,10 @@
 #define ELF_MACHINE 62 /* EM_X86_64 */
 #define UTS_MACHINE "x86_64"
 
+/* clone(2): the fourth and fifth arguments. */
+#define CLONE_CHILD_TID(a3, a4) (a3)
+#define CLONE_TLS(a3, a4) (a4)
+
 #define O_DIRECT 040000
 #define O_LARGEFILE 0100000
 #define O_DIRECTORY 0200000
