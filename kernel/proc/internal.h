@@ -186,3 +186,5 @@ void report_fatal_signal(const struct siginfo *info);
 void random_init(void);
 /* --- stage_run.c --- */
 void stage_run_init(void);
+/* Runs argv[0] to its end: its wait status. 0, -ETIMEDOUT, -EXXX. Nothing else is left running. */
+int stage_run_program(const char *const *argv, u64 timeout_ns, u32 *status);
