@@ -16,6 +16,7 @@
 #include <core/rcu.h>
 #include <core/spinlock.h>
 #include <debug/klog.h>
+#include <debug/inject.h>
 #include <debug/panic.h>
 #include <lib/errno.h>
 
@@ -121,8 +122,11 @@ void irq_dispatch(unsigned irq)
 	rcu_irq_enter();
 	__atomic_fetch_add(&line->count, 1, __ATOMIC_RELAXED);
 	for (struct irq_action *a = __atomic_load_n(&line->actions, __ATOMIC_ACQUIRE); a;
-	     a = READ_ONCE(a->next))
+	     a = READ_ONCE(a->next)) {
 		handled |= a->handler(irq, a->arg);
+		if (INJECT("irq_first_only"))
+			break;
+	}
 	if (likely(handled))
 		line->unhandled = 0;
 	else

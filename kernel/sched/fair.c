@@ -9,6 +9,7 @@
  * Locks: rq->lock. Manual: sched(7).
  */
 #include "sched.h"
+#include <debug/inject.h>
 
 /* Each step of nice is a factor of 1.25 in CPU share. From -20 to 19. */
 const u32 fair_weights[40] = {
@@ -20,6 +21,8 @@ const u32 fair_weights[40] = {
 
 u32 fair_weight(const struct thread *t)
 {
+	if (INJECT("nice_ignored"))
+		return WEIGHT_NICE_0;
 	return t->se.policy == SCHED_IDLE ? WEIGHT_IDLE : fair_weights[t->se.nice + 20];
 }
 
@@ -80,6 +83,8 @@ bool fair_should_preempt(const struct thread *curr, const struct thread *woken)
 {
 	s64 lead = (s64)(curr->se.vruntime_ns - woken->se.vruntime_ns);
 
+	if (INJECT("wake_no_preempt"))
+		return false;
 	if (unlikely(curr->se.policy == SCHED_IDLE && woken->se.policy != SCHED_IDLE))
 		return true;
 	if (unlikely(woken->se.policy != SCHED_OTHER))
@@ -119,6 +124,8 @@ void fair_yield(struct rq *rq, struct thread *curr)
 {
 	struct thread *first = fair_first(rq);
 
+	if (INJECT("yield_ignored"))
+		return;
 	if (first && (s64)(first->se.vruntime_ns - curr->se.vruntime_ns) >= 0)
 		curr->se.vruntime_ns = first->se.vruntime_ns + 1;
 }

@@ -6,6 +6,7 @@
  * Manual: sched(7).
  */
 #include "sched.h"
+#include <debug/inject.h>
 
 void rt_insert(struct rq *rq, struct thread *t, bool front)
 {
@@ -43,6 +44,8 @@ struct thread *rt_first(struct rq *rq)
 /* At a tick. slice_end_ns is sum_exec_ns at the end of an RR thread's turn, 0 when that is used up. */
 bool rt_slice_over(struct rq *rq, struct thread *curr)
 {
+	if (INJECT("rr_forever"))
+		return false;
 	if (curr->se.policy != SCHED_RR || curr->se.sum_exec_ns < curr->se.slice_end_ns)
 		return false;
 	curr->se.slice_end_ns = 0;

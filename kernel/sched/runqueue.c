@@ -6,6 +6,7 @@
  * both queues' locks when it is pulled.
  */
 #include "sched.h"
+#include <debug/inject.h>
 #include <debug/panic.h>
 
 struct rq run_queues[MAX_CPUS];
@@ -32,7 +33,7 @@ void rq_resched(struct rq *rq)
 		return; /* whoever set it has interrupted that CPU */
 	if (rq->cpu == this_cpu())
 		this_cpu_write(preempt_count, this_cpu_read(preempt_count) & ~PREEMPT_NO_RESCHED);
-	else if (READ_ONCE(cpu_online_mask) & BIT(rq->cpu))
+	else if ((READ_ONCE(cpu_online_mask) & BIT(rq->cpu)) && !INJECT("resched_lost"))
 		arch_ipi_send(rq->cpu, IPI_RESCHEDULE);
 }
 
@@ -83,7 +84,7 @@ struct thread *rq_take_next(struct rq *rq)
 {
 	struct thread *t;
 
-	if (unlikely(rq->nr_rt)) {
+	if (unlikely(rq->nr_rt) && !(INJECT("rt_late") && fair_first(rq))) {
 		t = rt_first(rq);
 		if (t) {
 			rt_remove(rq, t);
@@ -185,6 +186,8 @@ bool rq_steal(struct rq *rq, unsigned min_running)
 			busiest = other;
 		}
 	}
+	if (INJECT("steal_never"))
+		return false;
 	if (!busiest || !spin_trylock(&busiest->lock))
 		return false;
 	if (busiest->nr_running >= min_running)

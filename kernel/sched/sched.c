@@ -81,7 +81,7 @@ static struct thread *pick_next(struct rq *rq, struct thread *prev, bool preempt
 	if (prev != rq->idle) {
 		if (!preempted && READ_ONCE(prev->state) != TS_RUNNING) {
 			rq_del(rq, prev);
-		} else if (unlikely(!(prev->affinity & BIT(rq->cpu)))) {
+		} else if (unlikely(!(prev->affinity & BIT(rq->cpu))) && !INJECT("affinity_ignored")) {
 			rq_del(rq, prev);
 			rq->move = prev;
 		} else if (rq->nr_running == 1) {

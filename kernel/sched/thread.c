@@ -9,6 +9,7 @@
  */
 #include "sched.h"
 #include <core/rcu.h>
+#include <debug/inject.h>
 #include <debug/panic.h>
 #include <lib/errno.h>
 #include <lib/string.h>
@@ -183,7 +184,8 @@ void thread_finish_dead(struct thread *t)
 	void *stack = t->stack;
 
 	t->stack = NULL;
-	kstack_free(stack);
+	if (!INJECT("stack_leak"))
+		kstack_free(stack);
 	thread_put(t);
 }
 

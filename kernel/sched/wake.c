@@ -51,7 +51,7 @@ static unsigned select_least_loaded(unsigned long allowed, unsigned best)
 unsigned sched_select_cpu(struct thread *t, bool fresh)
 {
 	unsigned long online = READ_ONCE(cpu_online_mask);
-	unsigned long allowed = t->affinity & online, idle;
+	unsigned long allowed = INJECT("affinity_ignored") ? online : t->affinity & online, idle;
 	unsigned me = this_cpu(), prev = t->cpu;
 
 	if (online == 1 && likely(t->affinity & 1))
@@ -91,8 +91,6 @@ bool thread_wake_states(struct thread *t, u32 states)
 	irqflags_t flags;
 	bool woken = false;
 
-	if (INJECT("wake_lost"))
-		return false;
 	flags = spin_lock_irqsave(&t->pi_lock);
 	smp_mb();
 	if (!(BIT(READ_ONCE(t->state)) & states))
@@ -102,7 +100,7 @@ bool thread_wake_states(struct thread *t, u32 states)
 		struct rq *rq = thread_rq_lock(t);
 		bool queued = t->se.queued;
 
-		if (queued)
+		if (queued && !INJECT("wake_lost"))
 			WRITE_ONCE(t->state, TS_RUNNING);
 		spin_unlock(&rq->lock);
 		if (queued)

@@ -7,6 +7,7 @@
  * Locks: worker->lock (RANK_RCU), interrupts off.
  */
 #include "sched.h"
+#include <debug/inject.h>
 #include <debug/panic.h>
 #include <sched/waitq.h>
 #include <sched/work.h>
@@ -38,7 +39,10 @@ bool work_queue(struct work *w)
 	flags = arch_irq_save();
 	worker = &workers[this_cpu()];
 	spin_lock(&worker->lock);
-	list_add_tail(&w->link, &worker->list);
+	if (INJECT("work_lifo"))
+		list_add(&w->link, &worker->list);
+	else
+		list_add_tail(&w->link, &worker->list);
 	spin_unlock(&worker->lock);
 	waitq_wake_one(&worker->wake, 0);
 	arch_irq_restore(flags);
