@@ -106,7 +106,8 @@ def place_program(archive: Initramfs, word: str) -> str:
         raise UsageError(f"no such program: {word}")
     if not os.access(host, os.X_OK):
         raise UsageError(f"not executable: {word}")
-    guest = f"/bin/{host.name}" if f"bin/{host.name}" not in archive.entries else f"/.cairn/{host.name}"
+    taken = archive.resolve(f"/bin/{host.name}") in archive.entries
+    guest = f"/.cairn/{host.name}" if taken else f"/bin/{host.name}"
     archive.file(archive.resolve(guest), host.resolve(), 0o755)
     return guest
 
