@@ -28,6 +28,7 @@ struct page *page_alloc_anon(bool zero); /* PG_ANON, counted; for user pages */
 extern struct atomic64 mem_slab_pages, mem_cached_pages, mem_kstack_pages;
 bool page_can_alloc_user(void); /* a fault has a chance */
 u64 page_free_count(void); /* free pages, the per-CPU caches counted in */
+void page_alloc_drain(void); /* this CPU's stacks go back to the zone; for tests */
 /* Every list and per-CPU cache of the allocator is in order: 0, or -EINVAL with the reason. */
 int page_alloc_check(char *why, size_t size);
 

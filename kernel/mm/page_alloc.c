@@ -472,6 +472,24 @@ bool page_zero_idle(void)
 	return true;
 }
 
+void page_alloc_drain(void)
+{
+	struct cpu_pages *c;
+
+	preempt_disable();
+	c = my_pages();
+	stack_drain(c, STACK_MAX);
+	while (c->zero_count) {
+		struct page *p = c->zeroed[--c->zero_count];
+
+		p->flags = 0;
+		spin_lock(&zone.lock);
+		block_free(p, 0);
+		spin_unlock(&zone.lock);
+	}
+	preempt_enable();
+}
+
 /* --- start, statistics --- */
 
 void buddy_add_range(u64 pfn, u64 end)
