@@ -247,7 +247,7 @@ TEST(flock, "flock: shared and exclusive, between open files, released by close"
 	CHECK_EQ(waitpid(pid, NULL, WNOHANG), 0); /* the duplicate holds it still */
 	close(dup_of_a);
 	CHECK_EXITS(pid, 0);
-	CHECK_ERRNO(flock(c, 99), EINVAL);
+	CHECK_ERRNO(flock(c, 16), EINVAL);
 }
 
 TEST(posix_locks, "record locks: ranges, conflicts between processes, GETLK, close drops all")
