@@ -130,7 +130,7 @@ extern struct super *devfs_super;
 /* tmpfs's way of keeping names and files in memory, shared with devfs. */
 extern const struct inode_ops tmpfs_dir_ops;
 struct inode *tmpfs_inode(struct super *s, const struct inode *dir, u32 mode, u64 rdev);
-int memfd_create_file(const char *name, unsigned flags, struct file **out);
+void memfd_init(void);
 long memfd_fcntl(struct file *f, unsigned cmd, unsigned long arg);
 /* Operations of devices and fifos; sockets have none. */
 void inode_init_special(struct inode *inode, u64 rdev);

@@ -71,6 +71,7 @@ static int open_checked(const struct path *p, u32 flags, bool created, struct fi
 		f->ops = &path_fops;
 		goto done;
 	}
+	f->flags |= O_LARGEFILE;
 	f->ops = inode->fops;
 	err = -ENXIO;
 	if (!f->ops)

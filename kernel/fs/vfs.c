@@ -18,6 +18,7 @@ void vfs_init(void)
 	procfs_init();
 	anon_init();
 	pipe_init();
+	memfd_init();
 	epoll_init();
 	BUG_ON(mount_root("rootfs") != 0);
 }

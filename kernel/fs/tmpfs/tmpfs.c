@@ -223,6 +223,7 @@ struct inode *tmpfs_inode(struct super *s, const struct inode *dir, u32 mode, u6
 	case S_IFREG:
 		inode->mapping.ops = ts->max_pages ? &tmpfs_mapping_ops : &tmpfs_unlimited_ops;
 		inode->flags |= INODE_SPARSE_ZERO;
+		inode->seals = F_SEAL_SEAL; /* memfd may change that */
 		inode->ops = &tmpfs_file_ops;
 		inode->fops = &tmpfs_file_fops;
 		break;
