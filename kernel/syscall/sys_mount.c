@@ -21,6 +21,7 @@ static int options_get(uptr_t data, char **out)
 	if (n)
 		return 0;
 	kfree(*out);
+	*out = NULL;
 	return -EFAULT;
 }
 

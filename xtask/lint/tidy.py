@@ -78,7 +78,8 @@ def run_tidy(root: Path, build: Path, files: list[str]) -> tuple[list[str], int]
     flags_file = build / "flags"
     flags_text = flags_file.read_text()
     flags = compile_flags(flags_text)
-    salt = flags_text.encode() + (root / ".clang-tidy").read_bytes()
+    configs = [root / ".clang-tidy", root / "kernel" / "tests" / ".clang-tidy"]
+    salt = flags_text.encode() + b"".join(path.read_bytes() for path in configs)
     directory = root / ".cairn" / "lint"
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "compile_commands.json").write_text(json.dumps(compile_commands(root, flags, files), indent=1))

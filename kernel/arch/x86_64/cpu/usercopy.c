@@ -97,7 +97,7 @@ static u32 apply(unsigned op, u32 old, u32 operand)
 
 int user_fetch_op_u32(uptr_t addr, unsigned op, u32 operand, u32 *old)
 {
-	u32 seen, was;
+	u32 seen, was = 0;
 	int error;
 
 	if (!word_ok(addr))

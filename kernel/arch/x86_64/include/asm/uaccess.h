@@ -15,6 +15,12 @@ struct ex_entry {
 	".pushsection .ex_table, \"a\"\n\t.balign 4\n\t.long " from " - .\n\t.long " to            \
 	" - .\n\t.popsection\n\t"
 
+#ifdef __clang_analyzer__ /* which does not see what the assembly sets */
+#define SET_BY_ASM(x) ((x) = 0)
+#else
+#define SET_BY_ASM(x) ((void)0)
+#endif
+
 static __always_inline bool user_range_ok(uptr_t addr, size_t n)
 {
 	return n <= USER_TOP && addr <= USER_TOP - n;
@@ -25,6 +31,7 @@ static __always_inline bool user_range_ok(uptr_t addr, size_t n)
 	{                                                                                          \
 		int error = -EFAULT;                                                               \
 		T v = 0;                                                                           \
+		SET_BY_ASM(*out);                                                                  \
 		if (unlikely(!user_range_ok(addr, sizeof(T))))                                     \
 			return -EFAULT;                                                            \
 		user_access_begin();                                                               \
