@@ -196,7 +196,7 @@ static void enable_syscall(void)
 {
 	wrmsr(MSR_STAR, (u64)USER32_CS << 48 | (u64)KERNEL_CS << 32);
 	wrmsr(MSR_LSTAR, (uintptr_t)syscall_entry);
-	wrmsr(MSR_CSTAR, 0);
+	wrmsr(MSR_CSTAR, (uintptr_t)syscall_entry_compat);
 	wrmsr(MSR_SFMASK, 0x247700);
 }
 

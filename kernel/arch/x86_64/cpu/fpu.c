@@ -2,8 +2,11 @@
  * FPU state: saved when a user thread is switched away from, loaded when another one's is in the registers.
  *
  * Per CPU, fpu_owner says whose state the registers hold; the thread says on which CPU (fpu_cpu). Both
- * must agree for a load to be left out. State from user memory is checked in a kernel copy before it is
- * loaded, since XRSTOR faults on a malformed header. Locks: preemption off.
+ * must agree for a load to be left out. While a user thread runs, in user mode or in the kernel, the
+ * registers hold its state: signal frames are saved and loaded straight to and from user memory, where
+ * an instruction that faults (on its address or on a malformed header) goes on at a fixup. XSAVEOPT leaves
+ * out what is unmodified since it was loaded from the same area; states loaded from elsewhere are saved
+ * whole. Locks: none, preemption off where stated.
  */
 #include <arch/percpu.h>
 #include <arch/uaccess.h>
@@ -48,14 +51,39 @@ static void hw_save(void *area)
 		asm volatile("fxsave64 (%0)" : : "r"(area) : "memory");
 }
 
-static void hw_load(const void *area)
+static void hw_load_some(const void *area, u64 features)
 {
-	u32 lo = (u32)cpu_features.xcr0, hi = (u32)(cpu_features.xcr0 >> 32);
+	u32 lo = (u32)features, hi = (u32)(features >> 32);
 
 	if (cpu_has(CPUF_XSAVE))
 		asm volatile("xrstor64 (%0)" : : "r"(area), "a"(lo), "d"(hi) : "memory");
 	else
 		asm volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
+}
+
+static void hw_load(const void *area)
+{
+	hw_load_some(area, cpu_features.xcr0);
+}
+
+size_t fpu_frame_size(void)
+{
+	return area_size + (cpu_has(CPUF_XSAVE) ? sizeof(u32) : 0);
+}
+
+/* What XSAVE leaves alone and a frame needs: the software bytes, and a header of zeroes. */
+static struct {
+	struct sw_reserved sw;
+	u64 header[8];
+} frame_marks; /* [I] */
+
+static void frame_init(void)
+{
+	if (cpu_has(CPUF_XSAVE))
+		frame_marks.sw = (struct sw_reserved){ .magic1 = MAGIC1,
+						       .extended_size = (u32)fpu_frame_size(),
+						       .xfeatures = cpu_features.xcr0,
+						       .xstate_size = area_size };
 }
 
 void fpu_init(void)
@@ -72,6 +100,7 @@ void fpu_init(void)
 	memset(initial, 0, area_size);
 	memcpy(initial, &(u16){ FCW_DEFAULT }, sizeof(u16));
 	memcpy(initial + MXCSR_AT, &(u32){ MXCSR_DEFAULT }, sizeof(u32));
+	frame_init();
 }
 
 int fpu_alloc(struct arch_thread *t)
@@ -88,20 +117,14 @@ int fpu_alloc(struct arch_thread *t)
 
 int fpu_fork(struct arch_thread *child)
 {
-	struct arch_thread *parent = &current->arch;
-	int error;
-
-	if (!parent->fpu)
+	if (!current->arch.fpu)
 		return fpu_alloc(child);
 	child->fpu = kcache_alloc(areas, ALLOC_KERNEL);
-	error = child->fpu ? 0 : -ENOMEM;
-	if (!error) {
-		preempt_disable();
-		hw_save(parent->fpu);
-		memcpy(child->fpu, parent->fpu, area_size);
-		preempt_enable();
-	}
-	return error;
+	if (!child->fpu)
+		return -ENOMEM;
+	memset(child->fpu, 0, min(area_size, FX_SIZE + 64u));
+	hw_save(child->fpu);
+	return 0;
 }
 
 void fpu_free(struct arch_thread *t)
@@ -130,109 +153,107 @@ void fpu_load(struct arch_thread *t)
 
 void fpu_reset(struct arch_thread *t)
 {
-	memcpy(t->fpu, initial, area_size);
-	t->fpu_cpu = -1;
-	fpu_load(t);
+	hw_load(initial);
+	t->fpu_cpu = (s32)this_cpu();
+	this_cpu_write(fpu_owner, t);
 }
 
-size_t fpu_frame_size(void)
+/* The instruction goes on at its fixup for an address out of reach, and for a malformed header. */
+static int hw_save_user(uptr_t buf)
 {
-	return area_size + (cpu_has(CPUF_XSAVE) ? sizeof(u32) : 0);
+	u32 lo = (u32)cpu_features.xcr0, hi = (u32)(cpu_features.xcr0 >> 32);
+	int error = -EFAULT;
+
+	user_access_begin();
+	asm volatile("1: xsave64 (%[p])\n\txorl %[e], %[e]\n2:\n\t" EX_TABLE("1b", "2b")
+		     : [e] "+r"(error)
+		     : [p] "r"(buf), "a"(lo), "d"(hi)
+		     : "memory", "cc");
+	user_access_end();
+	return error;
 }
 
-static void put_marks(u8 *area)
+static int hw_load_user(uptr_t buf, u64 features)
 {
-	struct sw_reserved sw = { 0 };
+	int error = -EFAULT;
 
-	if (cpu_has(CPUF_XSAVE)) {
-		sw.magic1 = MAGIC1;
-		sw.extended_size = (u32)fpu_frame_size();
-		sw.xfeatures = cpu_features.xcr0;
-		sw.xstate_size = area_size;
-	}
-	memcpy(area + SW_RESERVED_AT, &sw, sizeof(sw));
+	user_access_begin();
+	asm volatile("1: xrstor64 (%[p])\n\txorl %[e], %[e]\n2:\n\t" EX_TABLE("1b", "2b")
+		     : [e] "+r"(error)
+		     : [p] "r"(buf), "a"((u32)features), "d"((u32)(features >> 32))
+		     : "memory", "cc");
+	user_access_end();
+	return error;
 }
 
 int fpu_save_to_user(uptr_t buf)
 {
-	u8 *area = current->arch.fpu;
+	u8 area[FX_SIZE] __aligned(16);
 
-	preempt_disable();
-	hw_save(area);
-	preempt_enable();
-	put_marks(area);
-	if (copy_to_user(buf, area, area_size))
+	if (!user_range_ok(buf, fpu_frame_size()))
 		return -EFAULT;
-	return cpu_has(CPUF_XSAVE) ? put_user_u32(buf + area_size, MAGIC2) : 0;
+	if (cpu_has(CPUF_XSAVE)) {
+		if (copy_to_user(buf + SW_RESERVED_AT, &frame_marks, sizeof(frame_marks)) ||
+		    hw_save_user(buf))
+			return -EFAULT;
+		return put_user_u32(buf + area_size, MAGIC2);
+	}
+	memset(area, 0, sizeof(area));
+	asm volatile("fxsave64 (%0)" : : "r"(area) : "memory");
+	return copy_to_user(buf, area, sizeof(area));
 }
 
 /* Does the frame hold the whole XSAVE form? Otherwise its first 512 bytes count. */
-static bool has_extended(const u8 *area, uptr_t buf)
+static bool has_extended(uptr_t buf, u64 *features)
 {
 	struct sw_reserved sw;
 	u32 magic2;
 
-	memcpy(&sw, area + SW_RESERVED_AT, sizeof(sw));
-	return cpu_has(CPUF_XSAVE) && sw.magic1 == MAGIC1 && sw.xstate_size == area_size &&
-	       !get_user_u32(&magic2, buf + area_size) && magic2 == MAGIC2;
+	if (!cpu_has(CPUF_XSAVE) || (buf & 63) ||
+	    copy_from_user(&sw, buf + SW_RESERVED_AT, sizeof(sw)) || sw.magic1 != MAGIC1 ||
+	    sw.xstate_size != area_size || get_user_u32(&magic2, buf + area_size) ||
+	    magic2 != MAGIC2)
+		return false;
+	*features = sw.xfeatures & cpu_features.xcr0;
+	return true;
 }
 
-/* Leaves nothing in the area that loading it could fault on. */
-static int sanitise(u8 *area, bool extended)
+/* x87 and SSE state from 512 bytes, the rest initial. */
+static int load_legacy(uptr_t buf)
 {
-	u64 header[8] = { 0 };
+	u8 *copy = kcache_alloc(areas, ALLOC_ZERO);
+	int error;
 	u32 mxcsr;
 
-	memcpy(&mxcsr, area + MXCSR_AT, sizeof(mxcsr));
-	if (mxcsr & ~mxcsr_mask)
-		return -EINVAL;
-	if (area_size == FX_SIZE)
-		return 0;
-	if (extended)
-		memcpy(header, area + HEADER_AT, sizeof(header));
-	else
-		header[0] = 3; /* x87 and SSE as given, the rest initial */
-	if ((header[0] & ~cpu_features.xcr0) || header[1])
-		return -EINVAL;
-	memset(header + 1, 0, sizeof(header) - sizeof(header[0]));
-	memcpy(area + HEADER_AT, header, sizeof(header));
-	return 0;
-}
-
-static int load_checked(const u8 *area)
-{
-	struct arch_thread *t = &current->arch;
-
-	preempt_disable();
-	memcpy(t->fpu, area, area_size);
-	t->fpu_cpu = -1;
-	fpu_load(t);
-	preempt_enable();
-	return 0;
+	if (!copy)
+		return -ENOMEM;
+	error = copy_from_user(copy, buf, FX_SIZE);
+	memcpy(&mxcsr, copy + MXCSR_AT, sizeof(mxcsr));
+	if (!error && (mxcsr & ~mxcsr_mask))
+		error = -EINVAL;
+	if (area_size > FX_SIZE)
+		memcpy(copy + HEADER_AT, &(u64){ 3 }, sizeof(u64));
+	if (!error)
+		hw_load(copy);
+	kcache_free(areas, copy);
+	return error;
 }
 
 int fpu_restore_from_user(uptr_t buf)
 {
-	u8 *copy;
-	bool extended;
+	u64 features;
 	int error;
 
-	if (!buf)
-		return load_checked(initial);
-	copy = kcache_alloc(areas, ALLOC_ZERO);
-	if (!copy)
-		return -ENOMEM;
-	error = copy_from_user(copy, buf, FX_SIZE);
-	if (error)
-		goto out_free;
-	extended = has_extended(copy, buf);
-	if (extended)
-		error = copy_from_user(copy + FX_SIZE, buf + FX_SIZE, area_size - FX_SIZE);
-	if (!error)
-		error = sanitise(copy, extended);
-	if (!error)
-		error = load_checked(copy);
-out_free:
-	kcache_free(areas, copy);
+	if (!buf) {
+		hw_load(initial);
+		return 0;
+	}
+	if (!user_range_ok(buf, fpu_frame_size()))
+		return -EFAULT;
+	if (!has_extended(buf, &features))
+		return load_legacy(buf);
+	error = hw_load_user(buf, features);
+	if (error || features != cpu_features.xcr0)
+		hw_load_some(initial, error ? cpu_features.xcr0 : cpu_features.xcr0 & ~features);
 	return error;
 }

@@ -13,6 +13,7 @@
 #include <debug/inject.h>
 #include <lib/errno.h>
 #include <lib/string.h>
+#include <sched/thread.h>
 #include <uapi/signal.h>
 
 #define RED_ZONE 128
@@ -49,13 +50,16 @@ struct signal_frame {
 BUILD_ASSERT(sizeof(struct sigcontext) == 256);
 BUILD_ASSERT(offsetof(struct signal_frame, uc.sigmask) == 8 + 296);
 
-static void fill_context(struct sigcontext *mc, const struct regs *r, uptr_t fpstate)
+static void fill_context(struct sigcontext *mc, const struct regs *r, uptr_t fpstate, u64 mask)
 {
+	const struct arch_thread *t = &current->arch;
+
 	*mc = (struct sigcontext){
 		.r8 = r->r8, .r9 = r->r9, .r10 = r->r10, .r11 = r->r11, .r12 = r->r12, .r13 = r->r13,
 		.r14 = r->r14, .r15 = r->r15, .di = r->di, .si = r->si, .bp = r->bp, .bx = r->bx,
 		.dx = r->dx, .ax = r->ax, .cx = r->cx, .sp = r->sp, .ip = r->ip, .flags = r->flags,
-		.cs = (u16)r->cs, .ss = (u16)r->ss, .fpstate = fpstate,
+		.cs = (u16)r->cs, .ss = (u16)r->ss, .fpstate = fpstate, .oldmask = mask,
+		.trapno = t->fault_vector, .err = t->fault_error, .cr2 = t->fault_addr,
 	};
 }
 
@@ -86,7 +90,7 @@ int arch_signal_push(struct regs *regs, const struct signal_delivery *d)
 	f.uc.flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (cpu_has(CPUF_XSAVE) ? UC_FP_XSTATE : 0);
 	f.uc.stack = (struct user_stack){ d->altstack_sp, d->altstack_flags, 0, d->altstack_size };
 	f.uc.sigmask = d->saved_mask;
-	fill_context(&f.uc.mc, regs, fp_at);
+	fill_context(&f.uc.mc, regs, fp_at, d->saved_mask);
 	if (INJECT("signal.saved_sp") && d->use_altstack)
 		f.uc.mc.sp = sp;
 	memcpy(&f.info, d->info, sizeof(f.info));

@@ -43,7 +43,10 @@ struct first_frame {
 	u64 end; /* return address 0: where backtraces end */
 };
 
-/* --- FS and GS bases of user mode; the kernel's own GS is the live one --- */
+/*
+ * FS and GS bases of user mode; the kernel's own GS is the live one. Between two SWAPGS nothing may
+ * interrupt: the user_gs functions want interrupts off.
+ */
 
 static u64 user_gs_read(void)
 {
@@ -117,7 +120,8 @@ void arch_thread_init(struct thread *t, void *stack, void (*entry)(void *), void
 {
 	t->arch.stack_top = (uintptr_t)stack + KSTACK_SIZE;
 	t->arch.fpu_cpu = -1;
-	prepare_frame(t, t->arch.stack_top - REGS_SIZE - 8, thread_entry, (uintptr_t)entry, (uintptr_t)arg);
+	prepare_frame(t, t->arch.stack_top - REGS_SIZE - 8, thread_entry, (uintptr_t)entry,
+		      (uintptr_t)arg);
 }
 
 int arch_thread_fork(struct thread *child, void *stack, const struct regs *regs, uptr_t user_sp,
@@ -125,6 +129,7 @@ int arch_thread_fork(struct thread *child, void *stack, const struct regs *regs,
 {
 	struct arch_thread *c = &child->arch;
 	struct regs *r;
+	irqflags_t flags;
 	int error;
 
 	c->stack_top = (uintptr_t)stack + KSTACK_SIZE;
@@ -137,9 +142,9 @@ int arch_thread_fork(struct thread *child, void *stack, const struct regs *regs,
 	r->ax = 0;
 	if (user_sp)
 		r->sp = user_sp;
-	preempt_disable();
+	flags = arch_irq_save();
 	bases_save(c);
-	preempt_enable();
+	arch_irq_restore(flags);
 	if (set_tls)
 		c->fsbase = tls;
 	/* The frame is popped off right down to the registers. */
@@ -161,6 +166,7 @@ static void become_user(struct arch_thread *t)
 void arch_thread_exec(struct regs *regs, uptr_t ip, uptr_t sp)
 {
 	struct arch_thread *t = &current->arch;
+	irqflags_t flags;
 
 	if (!t->fpu)
 		become_user(t);
@@ -171,13 +177,13 @@ void arch_thread_exec(struct regs *regs, uptr_t ip, uptr_t sp)
 	regs->cs = USER_CS;
 	regs->ss = USER_DS;
 	regs->flags = FLAGS_USER;
-	preempt_disable();
+	flags = arch_irq_save();
 	user_fs_write(0);
 	user_gs_write(0);
 	fpu_reset(t);
 	this_cpu_write(entry_kstack_top, t->stack_top);
 	this_cpu_ptr(cpu_tss)->sp0 = t->stack_top;
-	preempt_enable();
+	arch_irq_restore(flags);
 }
 
 void arch_enter_user(void)
@@ -210,10 +216,10 @@ void arch_thread_frame(const struct thread *t, uintptr_t *fp, uintptr_t *pc)
 /* arch_prctl(2). */
 static long set_gs(uptr_t addr)
 {
-	preempt_disable();
-	current->arch.gsbase = addr;
+	irqflags_t flags = arch_irq_save();
+
 	user_gs_write(addr);
-	preempt_enable();
+	arch_irq_restore(flags);
 	return 0;
 }
 
@@ -228,11 +234,10 @@ long arch_prctl(int op, uptr_t addr)
 	case ARCH_SET_GS: return addr >= USER_TOP ? -EPERM : set_gs(addr);
 	case ARCH_GET_FS: return put_user_u64(addr, user_fs_read());
 	case ARCH_GET_GS: {
-		u64 gs;
+		irqflags_t flags = arch_irq_save();
+		u64 gs = user_gs_read();
 
-		preempt_disable();
-		gs = user_gs_read();
-		preempt_enable();
+		arch_irq_restore(flags);
 		return put_user_u64(addr, gs);
 	}
 	default: return -EINVAL;

@@ -12,10 +12,26 @@
 #include <asm/entry.h>
 #include <debug/panic.h>
 #include <mm/vmalloc.h>
+#include <sched/thread.h>
 #include <uapi/signal.h>
 
+#define DR6_BREAKPOINTS 0xful
+#define DR6_STEP 0x4000ul
+#define DR6_CLEAR 0xffff0ff0ul
 
-enum vector { V_DE, V_DB, V_NMI, V_BP, V_OF, V_DF = 8, V_PF = 14, V_MF = 16, V_MC = 18, V_XM = 19 };
+enum vector {
+	V_DE,
+	V_DB,
+	V_NMI,
+	V_BP,
+	V_OF,
+	V_DF = 8,
+	V_GP = 13,
+	V_PF = 14,
+	V_MF = 16,
+	V_MC = 18,
+	V_XM = 19
+};
 
 static const struct {
 	const char *name;
@@ -45,7 +61,8 @@ static const struct {
 
 static const char *exception_name(unsigned vector)
 {
-	return vector < 32 && exceptions[vector].name ? exceptions[vector].name : "reserved exception";
+	return vector < 32 && exceptions[vector].name ? exceptions[vector].name
+						      : "reserved exception";
 }
 
 /* Lowest unmasked exception flag, as the SIGFPE code. */
@@ -76,18 +93,37 @@ static int float_code(unsigned vector)
 	return fpe_code(status & ~control & 0x3f);
 }
 
-static void exception_from_user(unsigned vector, struct regs *regs)
+/* DR6 is sticky: read and cleared. */
+static int debug_code(void)
+{
+	u64 why;
+
+	asm volatile("movq %%dr6, %0" : "=r"(why));
+	asm volatile("movq %0, %%dr6" : : "r"(DR6_CLEAR));
+	if (why & DR6_STEP)
+		return TRAP_TRACE;
+	return why & DR6_BREAKPOINTS ? TRAP_HWBKPT : TRAP_BRKPT;
+}
+
+static void exception_from_user(unsigned vector, struct regs *regs, u64 error)
 {
 	int code = exceptions[vector].code;
 
 	if (vector == V_MF || vector == V_XM)
 		code = float_code(vector);
 	if (vector == V_DB)
-		regs->flags &= ~(u64)FLAGS_TF;
+		code = debug_code();
+	current->arch.fault_vector = vector;
+	current->arch.fault_error = (u32)error;
 	arch_irq_enable();
 	user_fault(regs, exceptions[vector].sig ? exceptions[vector].sig : SIGSEGV, code,
 		   exceptions[vector].at_ip ? regs->ip : 0);
 	arch_irq_disable();
+}
+
+void return_bad_ip(struct regs *regs)
+{
+	exception_from_user(V_GP, regs, 0);
 }
 
 /*
@@ -122,7 +158,7 @@ void exception_dispatch(unsigned vector, struct regs *regs, u64 error)
 	else if (vector == V_NMI)
 		nmi(regs);
 	else if (regs_user_mode(regs) && vector != V_MC)
-		exception_from_user(vector, regs);
+		exception_from_user(vector, regs, error);
 	else
 		exception_from_kernel(vector, regs, error);
 }

@@ -39,13 +39,19 @@ static void page_fault_kernel(struct regs *regs, u64 error, uintptr_t addr)
 
 static void page_fault_user(struct regs *regs, u64 error, uintptr_t addr)
 {
-	enum fault_access access = error & PF_EXEC ? FAULT_EXEC : error & PF_WRITE ? FAULT_WRITE : FAULT_READ;
+	enum fault_access access = error & PF_EXEC    ? FAULT_EXEC
+				   : error & PF_WRITE ? FAULT_WRITE
+						      : FAULT_READ;
 	int code = SEGV_MAPERR, sig;
 
 	arch_irq_enable();
 	sig = mm_fault(addr, access, error & PF_PRESENT, true, &code);
-	if (unlikely(sig))
+	if (unlikely(sig)) {
+		current->arch.fault_vector = 14;
+		current->arch.fault_error = (u32)error | (addr < USER_TOP ? 0 : PF_PRESENT);
+		current->arch.fault_addr = addr;
 		user_fault(regs, sig, code, addr);
+	}
 	arch_irq_disable();
 }
 

@@ -30,7 +30,8 @@ syscall_entry:
 	pushq %rdi
 	PUSH_REGS_FROM_SI ax=$-38 /* ENOSYS, if nobody stores a result */
 	sti
-	cmpq $SYSCALL_TABLE_SIZE, %rax
+	movl %eax, %eax /* the number is 32 bits wide */
+	cmpl $SYSCALL_TABLE_SIZE, %eax
 	jae .Lunknown
 	movq %r10, %rcx
 	call *syscall_table(, %rax, 8)
@@ -63,12 +64,29 @@ syscall_entry:
 	movq %rsp, %rdi
 	call return_to_user_work
 	jmp .Lreturn
+/* An ip that is no user address (a handler's, an entry point's) would fault in IRET, with the user's gs. */
 .Liret:
+	movq REGS_IP(%rsp), %rax
+	shrq $47, %rax
+	jnz .Lbad_ip
 	POP_REGS
 	addq $8, %rsp
 	swapgs
 	iretq
+.Lbad_ip:
+	movq %rsp, %rdi
+	call return_bad_ip
+	jmp return_to_user
 	.size syscall_entry, . - syscall_entry
+
+/* SYSCALL from a 32-bit code segment (AMD): there are no such calls. On the user's stack, untouched. */
+	.globl syscall_entry_compat
+	.type syscall_entry_compat, @function
+	.balign 16
+syscall_entry_compat:
+	movl $-38, %eax
+	sysretl
+	.size syscall_entry_compat, . - syscall_entry_compat
 
 /* in: rsp at struct regs, interrupts off, kernel gs. Out to user mode after a look at the flags. */
 	.globl return_to_user

@@ -50,4 +50,5 @@ void idt_init(void);
 /* kernel/arch/x86_64/entry: one stub per vector; and the SYSCALL entry. */
 extern const u64 exception_stubs[256];
 void syscall_entry(void);
+void syscall_entry_compat(void);
 #endif

@@ -14,7 +14,7 @@
 #define REGS_SIZE  (21 * 8)
 
 #define THREAD_SP    0
-#define THREAD_FLAGS 48
+#define THREAD_FLAGS 64
 
 #define FLAGS_TF 0x100
 #define FLAGS_RF 0x10000
@@ -66,6 +66,8 @@ DECLARE_PER_CPU(u64, entry_user_sp);
 void exception_dispatch(unsigned vector, struct regs *regs, u64 error);
 void page_fault_dispatch(struct regs *regs, u64 error, uintptr_t addr);
 void interrupt_dispatch(unsigned vector, struct regs *regs);
+/* The ip to return to is no user address: SIGSEGV. */
+void return_bad_ip(struct regs *regs);
 /* First instruction that runs on a new thread's stack. */
 void thread_entry(void);
 void thread_entry_user(void);

@@ -9,6 +9,9 @@ struct arch_thread {
 	void *fpu; /* XSAVE area, 64-byte aligned; NULL: kernel thread */
 	u64 fsbase, gsbase; /* user's, while switched out */
 	s32 fpu_cpu; /* CPU whose registers may still hold the FPU state; -1: none */
+	/* [o] the last exception that became a signal, for its frame: vector, error code, CR2 */
+	u32 fault_vector, fault_error;
+	u64 fault_addr;
 };
 
 static inline struct regs *arch_thread_regs(const struct thread *t)
