@@ -248,6 +248,8 @@ def run(options: argparse.Namespace, launcher: launch.Launcher) -> int:
     env = root.parse_env(options.env)
     if terminal:
         env.setdefault("TERM", os.environ.get("TERM", "vt100"))
+    if word is None:
+        env.setdefault("PS1", "cairn:\\w# ")
     program = root.Program(path, options.command[1:], env, options.cwd, terminal)
     archive.file(".cairn/spec", root.spec_bytes(program), 0o600)
     directory = rundir.create(options.keep_logs)
