@@ -81,6 +81,12 @@ static void capture_release(struct file *f)
 	capture_put(f->private);
 }
 
+static ssize_t nothing_read(struct file *f, struct uio *to, loff_t *pos)
+{
+	return 0;
+}
+
+static const struct file_ops nothing_ops = { .read = nothing_read };
 static const struct file_ops capture_ops = { .write = capture_write, .release = capture_release };
 
 /* --- the process --- */
@@ -110,7 +116,7 @@ static int open_input(void)
 	int error = file_open("/dev/null", O_RDONLY, 0, &f);
 
 	if (error) /* no /dev yet: end of file all the same */
-		error = file_create_anon(&capture_ops, NULL, O_RDONLY, "anon_inode:[none]", &f);
+		error = file_create_anon(&nothing_ops, NULL, O_RDONLY, "anon_inode:[none]", &f);
 	if (error)
 		return error;
 	error = fd_alloc_install(f, false);
