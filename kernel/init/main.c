@@ -72,6 +72,8 @@ static void start_other_cpus(void)
 		error = arch_cpu_start(cpu);
 		if (error)
 			log_err("smp: cpu %u did not start (%d)", cpu, error);
+		while (!error && !(READ_ONCE(cpu_online_mask) & BIT(cpu)))
+			cpu_relax(); /* it is up, and about to say so */
 	}
 	log_info("smp: %u of %u CPUs online", nr_cpus_online, arch_cpu_count());
 }
