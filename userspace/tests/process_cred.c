@@ -63,7 +63,7 @@ TEST(cred_saved_ids, "the saved id lets a process switch to and fro")
 	CHECK_EXITS(pid, 0);
 }
 
-TEST(cred_groups, "group ids and supplementary groups")
+TEST(cred_group_ids, "group ids and supplementary groups")
 {
 	gid_t want[3] = { 100, 300, 200 }, got[8], r, e, s;
 	pid_t pid;

@@ -128,7 +128,7 @@ static void make_script(const char *path, const char *interpreter_line)
 	OK(chmod(path, 0755));
 }
 
-TEST(exec_script, "a #! script runs its interpreter with argument, path and arguments")
+TEST(script_exec, "a #! script runs its interpreter with argument, path and arguments")
 {
 	char line[600];
 	int fds[2];

@@ -91,7 +91,7 @@ TEST(signal_siginfo, "siginfo says who sent it and how")
 	CHECK_ERRNO(syscall(SYS_tgkill, -1, getpid(), SIGUSR1), EINVAL);
 }
 
-TEST(signal_mask, "blocked signals wait, and arrive when unblocked")
+TEST(signal_blocking, "blocked signals wait, and arrive when unblocked")
 {
 	sigset_t s = set_of(SIGUSR1, SIGUSR2), old, pend, all;
 
@@ -241,7 +241,7 @@ TEST(sigsuspend, "sigsuspend waits with another mask and puts the old one back")
 	CHECK_EXITS(pid, 0);
 }
 
-TEST(sigtimedwait, "sigtimedwait takes a pending signal, or EAGAIN after the time")
+TEST(sigtimedwait_call, "sigtimedwait takes a pending signal, or EAGAIN after the time")
 {
 	struct timespec zero = { 0, 0 }, some = { 0, 30000000 };
 	sigset_t s = set_of(SIGUSR1, SIGRTMIN);

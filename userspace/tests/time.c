@@ -18,7 +18,7 @@ static int64_t clock_by_syscall(clockid_t id)
 	return ns_of(ts);
 }
 
-TEST(clock_monotonic, "the monotonic clock never goes back, and advances")
+TEST(monotonic_time, "the monotonic clock never goes back, and advances")
 {
 	int64_t last = clock_by_syscall(CLOCK_MONOTONIC), first = last, now;
 	struct timespec ts;
@@ -171,7 +171,7 @@ static void on_timer(int sig, siginfo_t *si, void *uc)
 	hits++;
 }
 
-TEST(posix_timer, "timer_create: signal with value, interval, overrun, gettime, delete")
+TEST(timer_create, "timer_create: signal with value, interval, overrun, gettime, delete")
 {
 	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 3 };
 	struct itimerspec its = { { 0, 5000000 }, { 0, 5000000 } }, cur;
