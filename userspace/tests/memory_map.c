@@ -96,7 +96,7 @@ TEST(munmap_split, "unmapping the middle leaves both ends; one call spans severa
 	CHECK_EQ(probe(p + 6 * PAGE, 0), SIGSEGV);
 }
 
-TEST(mprotect, "mprotect takes effect at once, splits areas, and back")
+TEST(mprotect_call, "mprotect takes effect at once, splits areas, and back")
 {
 	char *p = map_anon(5 * PAGE, RW);
 
@@ -161,7 +161,7 @@ TEST(brk_semantics, "brk grows zeroed memory, shrinks, and never reports an erro
 	CHECK((char *)syscall(SYS_brk, -1l) == start + 2 * PAGE);
 }
 
-TEST(stack_growth, "the stack grows on demand, far below what is in use")
+TEST(stack_grows, "the stack grows on demand, far below what is in use")
 {
 	size_t size = 4 << 20;
 	volatile char *big = __builtin_alloca(size);

@@ -92,7 +92,7 @@ static void *vdso_symbol(const char *name)
 	return NULL;
 }
 
-TEST(vdso_clock, "the vDSO's clocks agree with the system call's")
+TEST(vdso_agrees, "the vDSO's clocks agree with the system call's")
 {
 	static const clockid_t ids[] = { CLOCK_MONOTONIC, CLOCK_REALTIME };
 	int (*get)(clockid_t, struct timespec *) = (int (*)(clockid_t, struct timespec *))(uintptr_t)
