@@ -10,6 +10,7 @@
  */
 #include "internal.h"
 #include <core/rcu.h>
+#include <mm/mm.h>
 #include <mm/slab.h>
 #include <sched/waitq.h>
 #include "mapping_internal.h"
@@ -290,6 +291,18 @@ void mapping_fini(struct mapping *m)
 {
 	mapping_truncate(m, 0, ~0ull);
 	radix_destroy(&m->pages);
+}
+
+bool mapping_has_writable_maps(struct mapping *m)
+{
+	struct vma *v;
+	bool found = false;
+
+	spin_lock(&m->lock);
+	list_for_each_entry(v, &m->vmas, mapping_link)
+		found |= (v->flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE);
+	spin_unlock(&m->lock);
+	return found;
 }
 
 static u64 anon_object_size(struct mapping *m)

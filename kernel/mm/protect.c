@@ -117,6 +117,7 @@ static int protect_locked(struct mm *mm, uptr_t start, uptr_t end, u32 prot)
 			return -EACCES;
 		if (flags == v->flags) {
 			at = v->end;
+			v = vma_merge_prev(v); /* which may have been changed just now */
 			continue;
 		}
 		err = vma_split_range(mm, max(v->start, at), min(v->end, end));

@@ -52,6 +52,9 @@ int mapping_sync(struct mapping *m, u64 first, u64 last);
 /* How many of the pages first.. are there, up to n; pages[i] gets a reference, or is NULL. */
 unsigned mapping_find_pages(struct mapping *m, u64 first, unsigned n, struct page **pages);
 
+/* Is it mapped shared by anybody who may (come to) write through it? For seals. */
+bool mapping_has_writable_maps(struct mapping *m);
+
 /* The lock of one page (contents being read or written back). Thread context, may sleep. */
 void page_lock(struct page *p);
 bool page_trylock(struct page *p);

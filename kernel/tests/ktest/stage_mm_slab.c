@@ -188,27 +188,28 @@ int stage_krealloc(struct stage *s)
 	return 0;
 }
 
+/* The blocks are chained in their struct pages: touching all of memory takes the host long. */
 int stage_kmalloc_oom(struct stage *s)
 {
-	void *p, *chain = NULL;
+	DEFINE_LIST(held);
 	u64 before;
+	void *p;
 
 	(void)page_reclaim(~0u);
 	before = page_free_count();
 	STAGE_CHECK(s, !kmalloc(1ul << 40, ALLOC_KERNEL));
 	STAGE_CHECK(s, !vmalloc(1ul << 40));
-	while ((p = kmalloc(1ul << 20, ALLOC_KERNEL)) != NULL) {
-		*(void **)p = chain;
-		chain = p;
-	}
+	while ((p = kmalloc(1ul << 20, ALLOC_KERNEL)) != NULL)
+		list_add(&virt_to_page(p)->link, &held);
 	STAGE_CHECK(s, page_free_count() < before);
 	p = kmalloc(64, ALLOC_KERNEL);
 	STAGE_CHECK(s, p);
 	kfree(p);
-	while (chain) {
-		p = chain;
-		chain = *(void **)p;
-		kfree(p);
+	while (!list_empty(&held)) {
+		struct page *page = list_first_entry(&held, struct page, link);
+
+		list_del(&page->link);
+		kfree(page_to_virt(page));
 	}
 	STAGE_CHECK(s, page_free_count() + 64 >= before);
 	return mm_test_check(s);
