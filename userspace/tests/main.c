@@ -152,6 +152,9 @@ static int run_all(char *self, unsigned seconds)
 {
 	unsigned passed = 0, failed = 0, skipped = 0;
 
+	enter_work_dir(); /* the tests' directories are made in it: what a killed one leaves goes with it */
+	setenv("STAGETEST_TMP", work_dir, 1);
+	main_pid = getpid();
 	for (const struct stage_test *const *t = __start_stagetests; t < __stop_stagetests; t++) {
 		uint64_t start = now_ns();
 		const char *verdict = "FAIL";
@@ -188,6 +191,7 @@ static int run_all(char *self, unsigned seconds)
 		printf("%-7s %-28s %5llu ms  %s\n", verdict, (*t)->id,
 		       (unsigned long long)(now_ns() - start) / 1000000, (*t)->title);
 	}
+	leave_work_dir();
 	printf("stagetest: %u passed, %u failed, %u skipped\n", passed, failed, skipped);
 	return failed || !passed;
 }
