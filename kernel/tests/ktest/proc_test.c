@@ -3,9 +3,9 @@
 #include <arch/thread.h>
 #include <asm/abi.h>
 #include <core/time.h>
+#include <lib/format.h>
 #include <uapi/fcntl.h>
 
-#define PROGRAM_PATH "/proc_test_program"
 #define LIMIT_NS (10 * NSEC_PER_SEC)
 
 struct job {
@@ -85,32 +85,43 @@ int proc_test_write_file(const char *path, const void *data, size_t n)
 	return done == (ssize_t)n ? 0 : done < 0 ? (int)done : -EIO;
 }
 
-static int write_program(const u8 *code, const u8 *end)
+/* A file for each program: one that runs is not overwritten. */
+static void program_path(char *buf, size_t size, const u8 *code)
+{
+	snprintf(buf, size, "/proc_test_%lx", (unsigned long)code);
+}
+
+static int write_program(const char *path, const u8 *code, const u8 *end)
 {
 	u8 *buf = kmalloc(PAGE_SIZE, 0);
 	int error;
 
 	if (!buf)
 		return -ENOMEM;
-	error = proc_test_write_file(PROGRAM_PATH, buf, proc_test_make_elf(buf, code, end));
+	error = proc_test_write_file(path, buf, proc_test_make_elf(buf, code, end));
 	kfree(buf);
 	return error;
 }
 
 int proc_test_run(const u8 *code, const u8 *end, u32 *status)
 {
-	const char *argv[] = { PROGRAM_PATH, "a", "b", NULL };
-	int error = write_program(code, end);
+	char path[32];
+	const char *argv[] = { path, "a", "b", NULL };
+	int error;
 
+	program_path(path, sizeof(path), code);
+	error = write_program(path, code, end);
 	return error ? error : stage_run_program(argv, LIMIT_NS, status);
 }
 
-static void exec_program(void *unused)
+static void exec_program(void *code)
 {
-	char *const argv[] = { (char *)PROGRAM_PATH, NULL };
+	char path[32];
+	char *const argv[] = { path, NULL };
 	char *const envp[] = { NULL };
 
-	if (!proc_exec(PROGRAM_PATH, argv, envp))
+	program_path(path, sizeof(path), code);
+	if (!proc_exec(path, argv, envp))
 		arch_enter_user();
 	proc_exit_group(WSTATUS_EXIT(127));
 }
@@ -118,13 +129,16 @@ static void exec_program(void *unused)
 int proc_test_start(const u8 *code, const u8 *end, struct proc **out)
 {
 	struct files *files;
-	int error = write_program(code, end);
+	char path[32];
+	int error;
 
+	program_path(path, sizeof(path), code);
+	error = write_program(path, code, end);
 	if (!error)
 		error = files_create(&files);
 	if (error)
 		return error;
-	error = proc_spawn(0, "proc_test", exec_program, NULL, files, out);
+	error = proc_spawn(0, "proc_test", exec_program, (void *)code, files, out);
 	if (error)
 		files_put(files);
 	return error;

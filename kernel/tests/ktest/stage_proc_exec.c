@@ -39,7 +39,7 @@ SPOIL(offset, ph->p_offset = ~0ull - 0xfff)
 SPOIL(alignment, ph->p_vaddr += 8)
 SPOIL(kernel, ph->p_vaddr = 0xffffffff80000000)
 SPOIL(wraps, ph->p_memsz = ~0ull)
-SPOIL(huge, ph->p_memsz = 1ull << 46)
+SPOIL(huge, ph->p_memsz = 1ull << 47)
 SPOIL(entry, h->e_entry = ~0ull)
 SPOIL(interp, ph->p_type = PT_INTERP)
 
