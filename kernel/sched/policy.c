@@ -21,7 +21,8 @@ static void apply(struct thread *t, const struct change *c)
 	struct rq *rq = thread_rq_lock(t);
 	bool queued = t->se.queued, running = rq->curr == t;
 	u64 now = arch_clock_ns();
-	bool was_rt = is_rt(t);
+	/* Their virtual times mean nothing to others: not used, or far ahead. */
+	bool stranger = is_rt(t) || t->se.policy == SCHED_IDLE;
 
 	if (running)
 		rq_update_curr(rq, now);
@@ -31,7 +32,7 @@ static void apply(struct thread *t, const struct change *c)
 	t->se.rt_priority = c->rt_priority;
 	t->se.nice = c->nice;
 	t->se.weight = fair_weight(t);
-	if (was_rt && !is_rt(t))
+	if (stranger && !is_rt(t))
 		fair_place(rq, t, t->se.vruntime_ns);
 	if (queued) {
 		rq_add(rq, t);

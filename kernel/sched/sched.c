@@ -75,11 +75,27 @@ static void finish_switch(struct thread *prev)
 		thread_finish_dead(prev);
 }
 
+enum why {
+	GIVE_UP, /* sleep in the state that was set; go on if it is TS_RUNNING */
+	YIELD, /* go on, after the others */
+	PREEMPTED, /* go on, whatever the state */
+};
+
+static void yield_to_others(struct rq *rq, struct thread *t)
+{
+	if (unlikely(is_rt(t)))
+		t->se.slice_end_ns = 0; /* to the end of its list */
+	else
+		fair_yield(rq, t);
+}
+
 /* prev gives up its place; queue locked. */
-static struct thread *pick_next(struct rq *rq, struct thread *prev, bool preempted)
+static struct thread *pick_next(struct rq *rq, struct thread *prev, enum why why)
 {
 	if (prev != rq->idle) {
-		if (!preempted && READ_ONCE(prev->state) != TS_RUNNING) {
+		if (why == YIELD)
+			yield_to_others(rq, prev);
+		if (why != PREEMPTED && READ_ONCE(prev->state) != TS_RUNNING) {
 			rq_del(rq, prev);
 		} else if (unlikely(!(prev->affinity & BIT(rq->cpu))) && !INJECT("affinity_ignored")) {
 			rq_del(rq, prev);
@@ -96,7 +112,7 @@ static struct thread *pick_next(struct rq *rq, struct thread *prev, bool preempt
 }
 
 /* Preemption count 1; interrupts on at return (in whatever thread comes back here). */
-static void switch_away(bool preempted)
+static void switch_away(enum why why)
 {
 	struct thread *prev = current, *next;
 	struct rq *rq;
@@ -109,7 +125,7 @@ static void switch_away(bool preempted)
 	clear_resched(prev);
 	now = arch_clock_ns();
 	rq_update_curr(rq, now);
-	next = pick_next(rq, prev, preempted);
+	next = pick_next(rq, prev, why);
 	if (next == prev) {
 		spin_unlock(&rq->lock);
 		arch_irq_enable();
@@ -122,7 +138,7 @@ static void switch_away(bool preempted)
 	next->se.exec_start_ns = now;
 	rq->curr = next;
 	rq->switches++;
-	if (preempted || prev->state == TS_RUNNING)
+	if (why != GIVE_UP || prev->state == TS_RUNNING)
 		prev->nivcsw++;
 	else
 		prev->nvcsw++;
@@ -144,7 +160,7 @@ void schedule(void)
 	ASSERT(preempt_depth() == 0);
 	do {
 		preempt_disable();
-		switch_away(false);
+		switch_away(GIVE_UP);
 		preempt_enable_no_resched();
 	} while (unlikely(thread_test_flag(current, TF_NEED_RESCHED)));
 }
@@ -153,7 +169,7 @@ void schedule(void)
 void sched_from_idle(void)
 {
 	do
-		switch_away(false);
+		switch_away(GIVE_UP);
 	while (thread_test_flag(current, TF_NEED_RESCHED));
 }
 
@@ -161,7 +177,7 @@ static void preempt(void)
 {
 	do {
 		preempt_disable();
-		switch_away(true);
+		switch_away(PREEMPTED);
 		preempt_enable_no_resched();
 	} while (unlikely(thread_test_flag(current, TF_NEED_RESCHED)));
 }
@@ -191,23 +207,8 @@ void sched_resched_ipi(void)
 
 void sched_yield(void)
 {
-	struct rq *rq;
-	struct thread *t;
-
 	preempt_disable();
-	arch_irq_disable();
-	rq = this_rq();
-	t = rq->curr;
-	spin_lock(&rq->lock);
-	if (unlikely(is_rt(t))) {
-		t->se.slice_end_ns = 0; /* to the end of its list */
-	} else if (rq->nr_running > 1) {
-		rq_update_curr(rq, arch_clock_ns());
-		fair_yield(rq, t);
-	}
-	spin_unlock(&rq->lock);
-	arch_irq_enable();
-	switch_away(false);
+	switch_away(YIELD);
 	preempt_enable_no_resched();
 	sched_point();
 }
