@@ -1,13 +1,13 @@
 /*
- * What terminals ask of processes (tty/job.h): who is in the foreground's place, and signals to groups.
- * A process knows its controlling terminal as p->tty, under the tree lock; tty->lock is held by callers.
+ * What terminals know of processes: the table of tty/job.h.
+ *
+ * tty/ lies below proc/ and names groups and sessions by number. A process's terminal (proc.tty) is under
+ * proc_tree_lock; terminals are never freed. Thread context; the terminal's lock may be held.
  */
-#include "internal.h"
+#include <proc/proc.h>
+#include <proc/signal.h>
 #include <tty/job.h>
-
-static void job_start(void)
-{
-}
+#include "internal.h"
 
 static struct tty *job_tty(void)
 {
@@ -26,19 +26,20 @@ static s32 job_session(void)
 
 static bool job_is_leader(void)
 {
-	return current->proc && current->proc->session_leader;
+	return current->proc && READ_ONCE(current->proc->session_leader);
 }
 
 static bool job_ignores(int sig)
 {
-	irqflags_t flags;
+	struct proc *p = current->proc;
 	struct sighand *sh;
+	irqflags_t flags;
 	bool ignored;
 
-	if (!current->proc)
+	if (!p)
 		return true;
-	sh = sighand_lock(current->proc, &flags);
-	ignored = sh->action[sig - 1].handler == SIG_IGN || (current->tp->sigmask & sigmask(sig));
+	sh = sighand_lock(p, &flags);
+	ignored = current->tp->sigmask & sigmask(sig) || sh->action[sig - 1].handler == SIG_IGN;
 	sighand_unlock(sh, flags);
 	return ignored;
 }
@@ -48,51 +49,45 @@ static bool job_pgrp_orphaned(void)
 	bool orphaned;
 
 	if (!current->proc)
-		return false;
+		return true;
 	spin_lock(&proc_tree_lock);
 	orphaned = pgrp_orphaned(current->proc->pgrp, NULL);
 	spin_unlock(&proc_tree_lock);
 	return orphaned;
 }
 
-static bool job_signal_pending(void)
-{
-	return signal_pending();
-}
-
 static void job_set_tty(struct tty *tty)
 {
-	if (!current->proc)
-		return;
 	spin_lock(&proc_tree_lock);
-	current->proc->tty = tty;
+	if (current->proc)
+		current->proc->tty = tty;
 	spin_unlock(&proc_tree_lock);
 }
 
 static s32 job_session_of_pgrp(s32 nr)
 {
-	struct pid *pgrp = pid_get_nr(nr);
+	struct pid *pid = pid_get_nr(nr);
 	s32 session = -ESRCH;
 
-	if (!pgrp)
+	if (!pid)
 		return -ESRCH;
 	spin_lock(&proc_tree_lock);
-	if (!list_empty(&pgrp->group))
-		session = list_first_entry(&pgrp->group, struct proc, pgrp_link)->session->nr;
+	if (!list_empty(&pid->group))
+		session = list_first_entry(&pid->group, struct proc, pgrp_link)->session->nr;
 	spin_unlock(&proc_tree_lock);
-	pid_put(pgrp);
+	pid_put(pid);
 	return session;
 }
 
 static void job_signal_pgrp(s32 nr, int sig)
 {
 	struct siginfo info = { .si_signo = sig, .si_code = SI_KERNEL };
-	struct pid *pgrp = pid_get_nr(nr);
+	struct pid *pid = pid_get_nr(nr);
 
-	if (!pgrp)
+	if (!pid)
 		return;
-	signal_send_pgrp(pgrp, sig, &info);
-	pid_put(pgrp);
+	signal_send_pgrp(pid, sig, &info);
+	pid_put(pid);
 }
 
 static void job_signal_leader(s32 session, int sig)
@@ -101,7 +96,7 @@ static void job_signal_leader(s32 session, int sig)
 
 	if (!p)
 		return;
-	if (p->session_leader)
+	if (READ_ONCE(p->session_leader) && proc_session_id(p) == session)
 		signal_send_kernel(p, sig);
 	proc_put(p);
 }
@@ -119,6 +114,21 @@ static void job_forget_tty(struct tty *tty)
 	}
 }
 
+static void leave(struct proc *p)
+{
+	struct tty *tty = READ_ONCE(p->tty);
+
+	if (tty)
+		tty_leader_left(tty, true);
+}
+
+static const struct proc_tty_ops ops = { .leave = leave };
+
+static void job_start(void)
+{
+	proc_tty_ops = &ops;
+}
+
 const struct tty_job_ops tty_job_ops = {
 	.start = job_start,
 	.tty = job_tty,
@@ -127,7 +137,6 @@ const struct tty_job_ops tty_job_ops = {
 	.is_leader = job_is_leader,
 	.ignores = job_ignores,
 	.pgrp_orphaned = job_pgrp_orphaned,
-	.signal_pending = job_signal_pending,
 	.set_tty = job_set_tty,
 	.session_of_pgrp = job_session_of_pgrp,
 	.signal_pgrp = job_signal_pgrp,
