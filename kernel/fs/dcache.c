@@ -110,8 +110,6 @@ struct dentry *dentry_create(struct dentry *parent, const char *name, size_t len
 		d->super = parent->super;
 		d->hash = dentry_hash_name(parent, name, len);
 		dentry_get(parent);
-		if (parent->inode && parent->inode->flags & INODE_REVALIDATE)
-			d->flags |= DENTRY_REVALIDATE;
 	} else {
 		d->parent = d;
 	}

@@ -177,6 +177,15 @@ static void close_file(struct files *fs, struct file *f)
 	file_put(f);
 }
 
+static void files_free_rcu(struct rcu_head *head)
+{
+	struct files *fs = container_of(head, struct files, rcu);
+
+	if (fs->table != fs->initial)
+		table_free(fs->table);
+	kcache_free(files_cache, container_of(fs, struct files_initial, files));
+}
+
 void files_put(struct files *fs)
 {
 	struct fdtable *t = fs->table;
@@ -194,9 +203,26 @@ void files_put(struct files *fs)
 			close_file(fs, f);
 		}
 	}
-	if (t != fs->initial)
-		table_free(t);
-	kcache_free(files_cache, container_of(fs, struct files_initial, files));
+	call_rcu(&fs->rcu, files_free_rcu);
+}
+
+struct files *files_get_of(struct files *const *pp)
+{
+	struct files *fs;
+
+	rcu_read_lock();
+	fs = __atomic_load_n(pp, __ATOMIC_CONSUME);
+	if (fs && !refcount_inc_not_zero(&fs->refs))
+		fs = NULL;
+	rcu_read_unlock();
+	return fs;
+}
+
+bool files_has(struct files *fs, int fd)
+{
+	const struct fdtable *t = rcu_dereference(fs->table);
+
+	return (unsigned)fd < t->size && rcu_dereference(t->files[fd]);
 }
 
 int files_unshare(void)

@@ -51,6 +51,11 @@ void fs_context_get(struct fs_context *c)
 	refcount_inc(&c->refs);
 }
 
+static void context_free_rcu(struct rcu_head *head)
+{
+	kfree(container_of(head, struct fs_context, rcu));
+}
+
 void fs_context_put(struct fs_context *c)
 {
 	if (!refcount_dec_and_test(&c->refs))
@@ -60,7 +65,19 @@ void fs_context_put(struct fs_context *c)
 	spin_unlock(&contexts_lock);
 	path_put(&c->root);
 	path_put(&c->cwd);
-	kfree(c);
+	call_rcu(&c->rcu, context_free_rcu);
+}
+
+struct fs_context *fs_context_get_of(struct fs_context *const *pp)
+{
+	struct fs_context *c;
+
+	rcu_read_lock();
+	c = __atomic_load_n(pp, __ATOMIC_CONSUME);
+	if (c && !refcount_inc_not_zero(&c->refs))
+		c = NULL;
+	rcu_read_unlock();
+	return c;
 }
 
 static void context_path(struct fs_context *c, const struct path *which, struct path *out)
@@ -69,6 +86,12 @@ static void context_path(struct fs_context *c, const struct path *which, struct 
 	*out = *which;
 	path_get(out);
 	spin_unlock(&c->lock);
+}
+
+void fs_context_paths(struct fs_context *c, struct path *root, struct path *cwd)
+{
+	context_path(c, &c->root, root);
+	context_path(c, &c->cwd, cwd);
 }
 
 void fs_context_root(struct path *out)

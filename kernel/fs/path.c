@@ -294,6 +294,7 @@ int lookup_one_locked(struct dentry *dir, const char *name, u32 len, struct dent
 
 	if (d && d->flags & DENTRY_REVALIDATE && !d->super->ops->revalidate(d)) {
 		dcache_drop(d);
+		dcache_prune(d);
 		dentry_put(d);
 		d = NULL;
 	}

@@ -189,7 +189,8 @@ static unsigned collect(struct dentry *dir, u64 from, struct dentry **out)
 	d = list_last_entry(&dir->children, struct dentry, child_link);
 	if (!list_empty(&dir->children) && d->cookie >= from) {
 		list_for_each_entry(d, &dir->children, child_link) {
-			if (d->cookie < from || !d->inode || !dentry_get_live(d))
+			if (d->cookie < from || !d->inode || d->flags & DENTRY_REVALIDATE ||
+			    !dentry_get_live(d))
 				continue;
 			out[n++] = d;
 			if (n == BATCH)

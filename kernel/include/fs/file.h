@@ -112,6 +112,7 @@ struct files {
 	/* rest is fs/fdtable.c's */
 	unsigned next_fd;
 	struct fdtable *initial;
+	struct rcu_head rcu;
 };
 int files_create(struct files **out);
 int files_fork(struct files *old, struct files **out); /* copy: -ENOMEM */
@@ -119,6 +120,10 @@ void files_get(struct files *fs);
 void files_put(struct files *fs); /* last: closes all */
 int files_unshare(void); /* current gets its own copy (exec, unshare) */
 void files_close_on_exec(struct files *fs);
+
+/* Another thread's, with a reference, or NULL; pp is its pointer. */
+struct files *files_get_of(struct files *const *pp);
+bool files_has(struct files *fs, int fd); /* under rcu */
 
 struct fd {
 	struct file *file; /* NULL: bad descriptor */

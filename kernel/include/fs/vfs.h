@@ -69,7 +69,6 @@ enum inode_flag {
 	INODE_DEAD = BIT(0), /* a directory that was removed */
 	INODE_SEALABLE = BIT(1), /* memfd with MFD_ALLOW_SEALING */
 	INODE_NOATIME = BIT(2),
-	INODE_REVALIDATE = BIT(3), /* dentries below ask super->ops->revalidate */
 	INODE_TMPFILE = BIT(4), /* O_TMPFILE: linkat() may give it its first name */
 	INODE_SPARSE_ZERO = BIT(5), /* a page that is not cached is a hole */
 };
@@ -89,7 +88,7 @@ struct inode {
 	u32 seals; /* [x] lock: F_SEAL_* */
 	s32 write_count; /* [a] > 0: open for writing so often; < 0: being executed */
 	struct refcount refs;
-	const char *link; /* [I] a symlink's target, freed with the inode; or NULL */
+	const char *link; /* [I] a symlink's target, or other memory to be freed with the inode; or NULL */
 	struct mapping mapping; /* regular files */
 	struct rwsem lock; /* RANK_INODE */
 	struct list locks; /* [x] fs/locks.c's */
@@ -101,7 +100,7 @@ struct inode {
 enum dentry_flag {
 	DENTRY_HASHED = BIT(0), /* [x] dcache_lock */
 	DENTRY_LRU = BIT(1), /* [x] dcache_lock */
-	DENTRY_REVALIDATE = BIT(2), /* [I] */
+	DENTRY_REVALIDATE = BIT(2), /* [I] lookups ask super->ops->revalidate; not listed by dcache_dir_fops */
 	DENTRY_MOUNTPOINT = BIT(3),
 	DENTRY_UNLINKED = BIT(4), /* shown as " (deleted)" */
 };
@@ -188,12 +187,16 @@ struct fs_context {
 	struct spinlock lock;
 	struct path root, cwd; /* [x] lock while shared */
 	struct list link; /* [x] fs/fs_context.c: all contexts, for pivot_root */
+	struct rcu_head rcu;
 	u32 umask;
 };
 int fs_context_fork(struct fs_context *old, struct fs_context **out);
 void fs_context_get(struct fs_context *c);
 void fs_context_put(struct fs_context *c);
 extern struct fs_context init_fs_context;
+/* Another thread's, with a reference, or NULL; pp is its pointer. */
+struct fs_context *fs_context_get_of(struct fs_context *const *pp);
+void fs_context_paths(struct fs_context *c, struct path *root, struct path *cwd); /* with references */
 /* Current's root and cwd with references. */
 void fs_context_root(struct path *out);
 void fs_context_cwd(struct path *out);
