@@ -6,7 +6,7 @@
  * mapping through reclaim_remove(), under lru_lock; so while that is held the mapping of a page on the
  * list exists, and its lock may be tried (the order is the other way round elsewhere).
  *
- * Locks: lru_lock (RANK_RECLAIM, inside a mapping's lock).
+ * Locks: lru_lock (RANK_RECLAIM), inside a mapping's lock, outside of what freeing takes.
  */
 #include "internal.h"
 #include <mm/mapping.h>

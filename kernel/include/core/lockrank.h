@@ -23,6 +23,7 @@ enum lock_rank {
 	RANK_FILES, /* descriptor table */
 	RANK_DENTRY,
 	RANK_MAPPING, /* page cache tree, list of mappings */
+	RANK_RECLAIM, /* list of cache pages that can be had again */
 	RANK_SIGHAND, /* signal handlers and queues of a process */
 	RANK_FUTEX,
 	RANK_TIMER_OWNER,
@@ -34,7 +35,6 @@ enum lock_rank {
 	RANK_TIMER, /* per-CPU timer queue */
 	RANK_SLAB,
 	RANK_VMALLOC,
-	RANK_RECLAIM, /* list of cache pages that can be had again */
 	RANK_ZONE, /* page allocator */
 	RANK_IRQ, /* descriptors of device lines */
 	RANK_DRIVER, /* device registers and rings, taken in interrupts */
