@@ -417,8 +417,8 @@ out_tp:
 	return error;
 }
 
-int proc_spawn(s32 nr, const char *name, void (*fn)(void *), void *arg, struct files *files,
-	       struct proc **out)
+int proc_spawn(struct proc *parent, s32 nr, const char *name, void (*fn)(void *), void *arg,
+	       struct files *files, struct proc **out)
 {
 	struct thread *t;
 	int error;
@@ -442,7 +442,7 @@ int proc_spawn(s32 nr, const char *name, void (*fn)(void *), void *arg, struct f
 		proc_init_proc = t->proc;
 		t->proc->unkillable = true;
 	}
-	proc_attach(t, &kernel_proc, true);
+	proc_attach(t, parent, true);
 	atomic_inc(&t->cred->user->threads);
 	spin_unlock(&proc_tree_lock);
 	thread_start(t);

@@ -58,7 +58,7 @@ int proc_start_init(const char *path)
 
 	if (error)
 		return error;
-	error = proc_spawn(1, "init", run_init, (void *)path, files, NULL);
+	error = proc_spawn(&kernel_proc, 1, "init", run_init, (void *)path, files, NULL);
 	if (error)
 		files_put(files);
 	return error;

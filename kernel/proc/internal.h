@@ -55,11 +55,12 @@ void pgrp_kill_orphaned(struct proc *p, struct proc *parent); /* SIGHUP, SIGCONT
 
 /* --- fork.c --- */
 /*
- * A process made by the kernel: it runs fn(arg) as a kernel thread with a process around it, which may
- * end in proc_exec() + arch_enter_user(). Parent is kernel_proc. nr: its number, 0 for any.
+ * A process made by the kernel: it runs fn(arg) as a kernel thread with a process around it, which must
+ * end in proc_exit_group(), or proc_exec() and arch_enter_user(). nr: its number, 0 for any. files:
+ * taken over. out: a reference; then somebody waits for it (kernel_proc's children are reaped otherwise).
  */
-int proc_spawn(s32 nr, const char *name, void (*fn)(void *), void *arg, struct files *files,
-	       struct proc **out);
+int proc_spawn(struct proc *parent, s32 nr, const char *name, void (*fn)(void *), void *arg,
+	       struct files *files, struct proc **out);
 void vfork_release(struct thread *t);
 
 /* --- exec.c, elf.c --- */
@@ -113,8 +114,8 @@ void proc_exit_mm(void); /* current leaves its address space */
 unsigned proc_kill_others(struct proc *p);
 
 /* --- wait.c --- */
-/* For the kernel's own children: a deadline instead of signals. -ETIMEDOUT. */
-long proc_wait_kernel(s32 pid, u64 deadline_ns, struct wait_result *out);
+/* By the kernel itself: a deadline instead of signals. -ETIMEDOUT. */
+long proc_wait_kernel(struct proc *parent, s32 pid, u64 deadline_ns, struct wait_result *out);
 
 /* --- signal.c, sigqueue.c, sigdeliver.c --- */
 #define SIG_KERNEL_ONLY (sigmask(SIGKILL) | sigmask(SIGSTOP))

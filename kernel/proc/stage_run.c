@@ -2,8 +2,9 @@
  * Boot stages that are programs: runs `/stages/stagetest ID` as a process of the kernel's.
  *
  * The program's output goes to the log line by line, for people, and its last line is kept as the
- * stage's detail. Its result is its wait status, taken by the kernel; past the deadline everything it
- * started is killed. Afterwards nothing of it may be left: all processes are killed and waited for, so
+ * stage's detail. Its parent is a process that never leaves the kernel and stands where a shell would:
+ * leader of the session, reaper of orphans, with the program in a group of its own. It takes the wait
+ * status; past the deadline everything is killed. Afterwards nothing of it may be left: all processes are killed and waited for, so
  * that no stage can disturb the next. (No other processes exist before PID 1 is started.)
  */
 #include "internal.h"
@@ -91,9 +92,13 @@ static const struct file_ops capture_ops = { .write = capture_write, .release = 
 
 /* --- the process --- */
 
-struct start {
+/* A program's run: what the parent is to do, and what came of it. */
+struct run {
 	const char *const *argv;
 	struct capture *capture;
+	u64 deadline_ns;
+	u32 status; /* wait status, if error is 0 */
+	int error; /* -ETIMEDOUT, -EXXX */
 };
 
 static int open_output(struct capture *c)
@@ -125,33 +130,57 @@ static int open_input(void)
 
 static void run_program(void *arg)
 {
-	struct start s = *(struct start *)arg;
+	const struct run *r = arg;
 	char *const envp[] = { (char *)"PATH=/bin:/sbin:/usr/bin:/usr/sbin", (char *)"HOME=/", NULL };
-	int error = open_input();
+	int error = proc_set_pgrp_of(0, 0);
 
 	if (!error)
-		error = open_output(s.capture);
+		error = open_input();
 	if (!error)
-		error = open_output(s.capture);
+		error = open_output(r->capture);
 	if (!error)
-		error = proc_exec(s.argv[0], (char *const *)s.argv, envp);
+		error = open_output(r->capture);
+	if (!error)
+		error = proc_exec(r->argv[0], (char *const *)r->argv, envp);
 	if (!error)
 		arch_enter_user();
-	log_err("stage: %s: cannot be executed (%d)", s.argv[0], error);
+	log_err("stage: %s: cannot be executed (%d)", r->argv[0], error);
 	proc_exit_group(WSTATUS_EXIT(127));
 }
 
-static int start_program(struct start *s, struct proc **out)
+static int start_process(struct proc *parent, const char *name, void (*fn)(void *), void *arg,
+			 struct proc **out)
 {
 	struct files *files;
 	int error = files_create(&files);
 
 	if (error)
 		return error;
-	error = proc_spawn(0, "stage", run_program, s, files, out);
+	error = proc_spawn(parent, 0, name, fn, arg, files, out);
 	if (error)
 		files_put(files);
 	return error;
+}
+
+static void run_parent(void *arg)
+{
+	struct run *r = arg;
+	struct wait_result w;
+	struct proc *p;
+	long pid;
+
+	current->proc->unkillable = true; /* kill(-1) of a test is not for it */
+	current->proc->is_subreaper = true;
+	r->error = start_process(current->proc, "stage", run_program, r, &p);
+	if (!r->error) {
+		pid = proc_wait_kernel(current->proc, p->pid, r->deadline_ns, &w);
+		r->status = w.status;
+		r->error = pid < 0 ? (int)pid : 0;
+		if (pid < 0)
+			signal_send_kernel(p, SIGKILL);
+		proc_put(p);
+	}
+	proc_exit_group(WSTATUS_EXIT(0));
 }
 
 /* --- afterwards --- */
@@ -171,28 +200,45 @@ static unsigned kill_everything(void)
 	return n;
 }
 
+static void log_left(void)
+{
+	struct proc *p;
+
+	for (s32 pid = 1; (p = proc_next(&pid)); pid++) {
+		struct thread *t = p->leader;
+
+		if (t)
+			log_warn("stage: left behind: %d (%s), state %d, %u threads, leader %c flags 0x%x",
+				 p->pid, t->comm, (int)p->state, p->nr_threads, proc_state_char(t),
+				 t->flags);
+		proc_put(p);
+	}
+}
+
 /* No process is left when this returns true. */
 static bool sweep(void)
 {
 	u64 until = time_monotonic_ns() + SWEEP_NS;
 
 	while (kill_everything()) {
-		if (time_monotonic_ns() > until)
+		if (time_monotonic_ns() > until) {
+			log_left();
 			return false;
+		}
 		sched_sleep_until(time_monotonic_ns() + NSEC_PER_MSEC, false);
 	}
 	return true;
 }
 
-static int judge(struct stage *s, const struct wait_result *r, struct capture *c)
+static int judge(struct stage *s, const struct run *r, const char *last)
 {
-	char last[LINE_MAX];
 	u32 sig = r->status & 0x7f;
 
-	spin_lock(&c->lock);
-	end_line(c);
-	memcpy(last, c->last, sizeof(last));
-	spin_unlock(&c->lock);
+	if (r->error == -ETIMEDOUT)
+		return stage_fail(s, "no end within %u ms%s%s", s->deadline_ms,
+				  *last ? "; last line: " : "", last);
+	if (r->error)
+		return stage_fail(s, "no process for the program: error %d", r->error);
 	if (!r->status)
 		return 0;
 	if (sig)
@@ -202,49 +248,49 @@ static int judge(struct stage *s, const struct wait_result *r, struct capture *c
 	return stage_fail(s, "exit %u%s%s", r->status >> 8, *last ? ": " : "", last);
 }
 
-static int wait_and_judge(struct stage *s, s32 pid, u64 deadline_ns, struct capture *c)
+/* Runs r's program to its end or deadline, and everything else it started to its end. -EBUSY: some of it
+ * is still there. */
+static int run_to_end(struct run *r, char *last)
 {
-	struct wait_result r;
-	long error = proc_wait_kernel(pid, deadline_ns, &r);
+	struct capture *c = kzalloc(sizeof(*c));
+	struct wait_result w;
+	struct proc *p;
+	int error;
 
-	if (error == -ETIMEDOUT) {
-		kill_everything();
-		proc_wait_kernel(pid, TIME_NEVER, &r);
-		spin_lock(&c->lock);
-		end_line(c);
-		spin_unlock(&c->lock);
-		return stage_fail(s, "no end within %u ms%s%s", s->deadline_ms,
-				  *c->last ? "; last line: " : "", c->last);
+	if (!c)
+		return -ENOMEM;
+	spin_init(&c->lock, "stage", RANK_PID);
+	refcount_init(&c->refs, 1);
+	r->capture = c;
+	error = start_process(&kernel_proc, "stage_parent", run_parent, r, &p);
+	if (!error) {
+		proc_wait_kernel(&kernel_proc, p->pid, TIME_NEVER, &w);
+		proc_put(p);
+		if (!sweep())
+			error = -EBUSY;
 	}
-	if (error < 0)
-		return stage_fail(s, "waiting for the program: error %ld", error);
-	return judge(s, &r, c);
+	spin_lock(&c->lock);
+	end_line(c);
+	memcpy(last, c->last, LINE_MAX);
+	spin_unlock(&c->lock);
+	capture_put(c);
+	return error;
 }
 
 static int run_user_stage(struct stage *s)
 {
 	const char *argv[] = { PROGRAM, s->id, NULL };
 	/* The runner's own watch must not fire first. */
-	u64 deadline_ns = time_monotonic_ns() + s->deadline_ms * NSEC_PER_MSEC * 9 / 10;
-	struct capture *c = kzalloc(sizeof(*c));
-	struct start start = { argv, c };
-	struct proc *p;
-	int result;
+	struct run r = { .argv = argv,
+			 .deadline_ns = time_monotonic_ns() + s->deadline_ms * NSEC_PER_MSEC * 9 / 10 };
+	char last[LINE_MAX];
+	int error = run_to_end(&r, last), result;
 
-	if (!c)
-		return stage_fail(s, "no memory");
-	spin_init(&c->lock, "stage", RANK_PID);
-	refcount_init(&c->refs, 1);
-	result = start_program(&start, &p);
-	if (result) {
-		capture_put(c);
-		return stage_fail(s, "no process for the program: error %d", result);
-	}
-	result = wait_and_judge(s, p->pid, deadline_ns, c);
-	proc_put(p);
-	if (!sweep() && !result)
+	if (error && error != -EBUSY)
+		return stage_fail(s, "no process to run the program: error %d", error);
+	result = judge(s, &r, last);
+	if (error && !result)
 		result = stage_fail(s, "processes that were left behind did not end");
-	capture_put(c);
 	return result;
 }
 
@@ -253,37 +299,12 @@ void stage_run_init(void)
 	stage_run_user = run_user_stage;
 }
 
-/* --- for stages that start programs of their own --- */
-
 int stage_run_program(const char *const *argv, u64 timeout_ns, u32 *status)
 {
-	struct capture *c = kzalloc(sizeof(*c));
-	struct start start = { argv, c };
-	struct wait_result r;
-	struct proc *p;
-	long error;
+	struct run r = { .argv = argv, .deadline_ns = time_monotonic_ns() + timeout_ns };
+	char last[LINE_MAX];
+	int error = run_to_end(&r, last);
 
-	if (!c)
-		return -ENOMEM;
-	spin_init(&c->lock, "stage", RANK_PID);
-	refcount_init(&c->refs, 1);
-	error = start_program(&start, &p);
-	if (error)
-		goto out;
-	error = proc_wait_kernel(p->pid, time_monotonic_ns() + timeout_ns, &r);
-	if (error == -ETIMEDOUT) {
-		struct wait_result dead;
-
-		kill_everything();
-		proc_wait_kernel(p->pid, TIME_NEVER, &dead);
-	}
-	proc_put(p);
-	sweep();
-	if (error > 0) {
-		*status = r.status;
-		error = 0;
-	}
-out:
-	capture_put(c);
-	return (int)error;
+	*status = r.status;
+	return error ? error : r.error;
 }

@@ -189,9 +189,9 @@ long proc_wait(struct proc *parent, const struct wait_request *w, struct wait_re
 	return wait_until(parent, w, out, SLEEP_INTERRUPTIBLE, TIME_NEVER);
 }
 
-long proc_wait_kernel(s32 pid, u64 deadline_ns, struct wait_result *out)
+long proc_wait_kernel(struct proc *parent, s32 pid, u64 deadline_ns, struct wait_result *out)
 {
 	struct wait_request w = { .type = P_PID, .id = pid, .options = WEXITED | __WALL };
 
-	return wait_until(&kernel_proc, &w, out, SLEEP_UNINTERRUPTIBLE, deadline_ns);
+	return wait_until(parent, &w, out, SLEEP_UNINTERRUPTIBLE, deadline_ns);
 }

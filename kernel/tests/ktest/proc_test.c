@@ -32,12 +32,12 @@ int proc_test_in_process(struct stage *s, int (*fn)(struct stage *s))
 
 	if (error)
 		return stage_fail(s, "no file table: %d", error);
-	error = proc_spawn(0, "proc_test", run_job, &j, files, &p);
+	error = proc_spawn(&kernel_proc, 0, "proc_test", run_job, &j, files, &p);
 	if (error) {
 		files_put(files);
 		return stage_fail(s, "no process: %d", error);
 	}
-	proc_wait_kernel(p->pid, TIME_NEVER, &r);
+	proc_wait_kernel(&kernel_proc, p->pid, TIME_NEVER, &r);
 	proc_put(p);
 	return j.result;
 }
@@ -138,7 +138,7 @@ int proc_test_start(const u8 *code, const u8 *end, struct proc **out)
 		error = files_create(&files);
 	if (error)
 		return error;
-	error = proc_spawn(0, "proc_test", exec_program, (void *)code, files, out);
+	error = proc_spawn(&kernel_proc, 0, "proc_test", exec_program, (void *)code, files, out);
 	if (error)
 		files_put(files);
 	return error;
@@ -149,7 +149,7 @@ u32 proc_test_end(struct proc *p)
 	struct wait_result r = { .status = ~0u };
 
 	signal_send_kernel(p, SIGKILL);
-	proc_wait_kernel(p->pid, time_monotonic_ns() + LIMIT_NS, &r);
+	proc_wait_kernel(&kernel_proc, p->pid, time_monotonic_ns() + LIMIT_NS, &r);
 	proc_put(p);
 	return r.status;
 }
