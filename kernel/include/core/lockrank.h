@@ -32,13 +32,13 @@ enum lock_rank {
 	RANK_WAITQ,
 	RANK_PI, /* thread placement: t->pi_lock */
 	RANK_RUNQUEUE,
-	RANK_TIMER, /* per-CPU timer queue */
 	RANK_SLAB,
 	RANK_VMALLOC,
 	RANK_ZONE, /* page allocator */
 	RANK_IRQ, /* descriptors of device lines */
 	RANK_DRIVER, /* device registers and rings, taken in interrupts */
 	RANK_RCU,
+	RANK_TIMER, /* per-CPU timer queue: call_rcu arms one under any lock before */
 	RANK_LOG, /* log ring, console, events: last, anybody may log */
 	RANK_MAX,
 };

@@ -84,12 +84,14 @@ int stage_smp_call_all(struct stage *s)
 	return 0;
 }
 
+#define STORM_CALLS 10
+
 static void call_everybody(void *arg, unsigned i)
 {
 	u32 one = 1;
 
 	(void)arg, (void)i;
-	for (unsigned n = 0; n < 50; n++)
+	for (unsigned n = 0; n < STORM_CALLS; n++)
 		smp_call(~0ul, note_call, &one);
 }
 
@@ -98,10 +100,10 @@ int stage_smp_call_storm(struct stage *s)
 	u32 total = 0;
 
 	memset(calls, 0, sizeof(calls));
-	STAGE_CHECK_EQ(s, team_run(nr_cpus_online, TEAM_SPREAD, call_everybody, NULL, 5000), 0);
+	STAGE_CHECK_EQ(s, team_run(nr_cpus_online, TEAM_SPREAD, call_everybody, NULL, 12000), 0);
 	for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++)
 		total += calls[cpu];
-	STAGE_CHECK_EQ(s, total, 50 * nr_cpus_online * (nr_cpus_online - 1));
+	STAGE_CHECK_EQ(s, total, STORM_CALLS * nr_cpus_online * (nr_cpus_online - 1));
 	return 0;
 }
 
@@ -131,10 +133,10 @@ int stage_smp_wake_idle_cpu(struct stage *s)
 		completion_init(&w.go);
 		STAGE_CHECK_EQ(s, team_create(&team, 1, (int)test_nth_cpu(i), wait_for_go, &w), 0);
 		team_start(&team);
-		STAGE_CHECK_EQ(s, test_wait_u32(&w.asleep, 1, 1000), 0);
+		STAGE_CHECK_EQ(s, test_wait_u32(&w.asleep, 1, 3000), 0);
 		test_sleep_ms(6); /* the last tick has come; only an IPI can wake it */
 		completion_done(&w.go);
-		STAGE_CHECK_EQ(s, team_wait(&team, 1000), 0);
+		STAGE_CHECK_EQ(s, team_wait(&team, 5000), 0);
 		STAGE_CHECK_EQ(s, w.ran, 1);
 	}
 	return 0;

@@ -69,13 +69,18 @@ int team_wait(struct team *t, unsigned timeout_ms)
 
 int team_run(unsigned n, int cpu, void (*fn)(void *, unsigned), void *arg, unsigned timeout_ms)
 {
-	static struct team team; /* stages run one at a time */
-	int error = team_create(&team, n, cpu, fn, arg);
+	/* Stages run one at a time. Threads that did not end keep their team; the next one is another. */
+	static struct team teams[4];
+	static unsigned lost;
+	struct team *team = &teams[lost % 4];
+	int error = team_create(team, n, cpu, fn, arg);
 
 	if (error)
 		return error;
-	team_start(&team);
-	return team_wait(&team, timeout_ms);
+	team_start(team);
+	error = team_wait(team, timeout_ms);
+	lost += error != 0;
+	return error;
 }
 
 void test_sleep_ms(unsigned ms)
