@@ -158,11 +158,12 @@ def boot(plan: Plan, directory: Path, launcher: Launcher, nonce: str, progress: 
         try:
             watch.until_over()
             wall_s = time.monotonic() - started
+            serial = last_lines(directory / "serial.log")  # before a hung kernel adds its report
             cpus = gather(session, runner, watch)
         finally:
             watch.index.close()
             session.close()
     if not runner.exit_code():
         return Boot(runner, directory, wall_s, Evidence())
-    evidence = Evidence(last_lines(directory / "serial.log"), last_lines(directory / "qemu.stderr"), cpus)
+    evidence = Evidence(serial, last_lines(directory / "qemu.stderr"), cpus)
     return Boot(runner, directory, wall_s, evidence)

@@ -10,6 +10,7 @@ from .boot import Boot
 from .runner import FAIL, NOT_RUN, PASS, SKIP, TIMEOUT, Result
 
 PROBLEMS_SHOWN = 12
+STAGES_SHOWN = 10
 COLOURS = {PASS: "32", FAIL: "31", TIMEOUT: "31", SKIP: "33", NOT_RUN: "35"}
 
 
@@ -82,13 +83,17 @@ def failure_lines(boot: Boot, symbols: Symbols) -> list[str]:
         return []
     lines = [""]
     bad = [r for r in runner.results.values() if r.status in (FAIL, TIMEOUT)]
-    for result in bad[:10]:
+    last = [runner.current] if runner.current and runner.current in bad else []
+    bad = last + [r for r in bad if r not in last]  # what ended the run comes first
+    for result in bad[:STAGES_SHOWN]:
         stage = result.stage
         lines.append(f"{result.status} stage {stage.n} {stage.id}: {stage.title}")
         lines.append(f"  why:   {result.detail or 'no reason was given'}")
         lines.append(f"  means: {stage.meaning}")
         lines.append(f"  look:  {stage.where}")
         lines.append(f"  again: python3 -m xtask boot-stages --only {stage.id}")
+    if len(bad) > STAGES_SHOWN:
+        lines.append(f"and {len(bad) - STAGES_SHOWN} more failed stages (their lines are above)")
     if runner.cause:
         lines.append(f"ended by: {runner.cause.kind}: {runner.cause.text}")
         if not bad and runner.last_step:
