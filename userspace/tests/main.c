@@ -83,7 +83,8 @@ static void prepare_machine(void)
 		mount("proc", "/proc", "proc", 0, NULL);
 	if (stat("/dev/null", &st) < 0)
 		mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
-	if (stat("/dev/pts", &st) < 0 && mkdir("/dev/pts", 0755) == 0)
+	mkdir("/dev/pts", 0755);
+	if (stat("/dev/pts/ptmx", &st) < 0)
 		mount("devpts", "/dev/pts", "devpts", 0, NULL);
 	for (int fd = 0; fd <= 2; fd++) {
 		if (fcntl(fd, F_GETFD) < 0)
