@@ -12,7 +12,6 @@
 #include <asm/fpu.h>
 #include <debug/inject.h>
 #include <lib/errno.h>
-#include <lib/string.h>
 #include <sched/thread.h>
 #include <uapi/signal.h>
 
@@ -21,7 +20,8 @@
 #define UC_SIGCONTEXT_SS 2
 #define UC_STRICT_RESTORE_SS 4
 /* Flags a program may change: carry, parity, adjust, zero, sign, trap, direction, overflow, align, RF. */
-#define FLAGS_USER_MAY (0x1ul | 0x4 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400 | 0x800 | 0x10000 | 0x40000)
+#define FLAGS_USER_MAY                                                                             \
+	(0x1ul | 0x4 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400 | 0x800 | 0x10000 | 0x40000)
 #define FLAGS_ALWAYS 0x202ul
 
 struct sigcontext {
@@ -45,22 +45,45 @@ struct ucontext {
 struct signal_frame {
 	u64 restorer;
 	struct ucontext uc;
-	struct siginfo info;
 };
+#define INFO_AT sizeof(struct signal_frame)
+#define FRAME_SIZE (INFO_AT + sizeof(struct siginfo))
 BUILD_ASSERT(sizeof(struct sigcontext) == 256);
 BUILD_ASSERT(offsetof(struct signal_frame, uc.sigmask) == 8 + 296);
 
+/* All of *mc, field by field: a frame has no byte that is left over from the kernel's stack. */
 static void fill_context(struct sigcontext *mc, const struct regs *r, uptr_t fpstate, u64 mask)
 {
 	const struct arch_thread *t = &current->arch;
 
-	*mc = (struct sigcontext){
-		.r8 = r->r8, .r9 = r->r9, .r10 = r->r10, .r11 = r->r11, .r12 = r->r12, .r13 = r->r13,
-		.r14 = r->r14, .r15 = r->r15, .di = r->di, .si = r->si, .bp = r->bp, .bx = r->bx,
-		.dx = r->dx, .ax = r->ax, .cx = r->cx, .sp = r->sp, .ip = r->ip, .flags = r->flags,
-		.cs = (u16)r->cs, .ss = (u16)r->ss, .fpstate = fpstate, .oldmask = mask,
-		.trapno = t->fault_vector, .err = t->fault_error, .cr2 = t->fault_addr,
-	};
+	mc->r8 = r->r8;
+	mc->r9 = r->r9;
+	mc->r10 = r->r10;
+	mc->r11 = r->r11;
+	mc->r12 = r->r12;
+	mc->r13 = r->r13;
+	mc->r14 = r->r14;
+	mc->r15 = r->r15;
+	mc->di = r->di;
+	mc->si = r->si;
+	mc->bp = r->bp;
+	mc->bx = r->bx;
+	mc->dx = r->dx;
+	mc->ax = r->ax;
+	mc->cx = r->cx;
+	mc->sp = r->sp;
+	mc->ip = r->ip;
+	mc->flags = r->flags;
+	mc->cs = (u16)r->cs;
+	mc->gs = mc->fs = 0;
+	mc->ss = (u16)r->ss;
+	mc->err = t->fault_error;
+	mc->trapno = t->fault_vector;
+	mc->oldmask = mask;
+	mc->cr2 = t->fault_addr;
+	mc->fpstate = fpstate;
+	for (unsigned i = 0; i < ARRAY_SIZE(mc->reserved); i++)
+		mc->reserved[i] = 0;
 }
 
 static uptr_t frame_stack(const struct regs *regs, const struct signal_delivery *d)
@@ -77,7 +100,7 @@ int arch_signal_push(struct regs *regs, const struct signal_delivery *d)
 
 	fp_at = ALIGN_DOWN(sp - fpu_frame_size(), 64);
 	/* At the handler's first instruction, sp + 8 is a multiple of 16, as after a call. */
-	at = ALIGN_DOWN(fp_at - sizeof(f), 16) - 8;
+	at = ALIGN_DOWN(fp_at - FRAME_SIZE, 16) - 8;
 	if (sp >= USER_TOP || at > sp)
 		return -EFAULT;
 	/* A frame that would leave the alternate stack it is on, or was put on, is refused. */
@@ -85,22 +108,24 @@ int arch_signal_push(struct regs *regs, const struct signal_delivery *d)
 	    at < d->altstack_sp)
 		return -EFAULT;
 
-	memset(&f, 0, sizeof(f));
 	f.restorer = d->restorer;
-	f.uc.flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (cpu_has(CPUF_XSAVE) ? UC_FP_XSTATE : 0);
+	f.uc.link = 0;
+	f.uc.flags =
+		UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (cpu_has(CPUF_XSAVE) ? UC_FP_XSTATE : 0);
 	f.uc.stack = (struct user_stack){ d->altstack_sp, d->altstack_flags, 0, d->altstack_size };
 	f.uc.sigmask = d->saved_mask;
 	fill_context(&f.uc.mc, regs, fp_at, d->saved_mask);
 	if (INJECT("signal.saved_sp") && d->use_altstack)
 		f.uc.mc.sp = sp;
-	memcpy(&f.info, d->info, sizeof(f.info));
 	if (fpu_save_to_user(fp_at) || copy_obj_to_user(at, &f))
+		return -EFAULT;
+	if ((d->flags & SA_SIGINFO) && copy_obj_to_user(at + INFO_AT, d->info))
 		return -EFAULT;
 
 	regs->ip = d->handler;
 	regs->sp = at;
 	regs->di = (u64)d->sig;
-	regs->si = at + offsetof(struct signal_frame, info);
+	regs->si = at + INFO_AT;
 	regs->dx = at + offsetof(struct signal_frame, uc);
 	regs->ax = 0;
 	regs->flags &= ~(0x400ul | 0x100 | 0x10000); /* direction, trap, resume */
@@ -156,5 +181,5 @@ int arch_signal_pop(struct regs *regs, u64 *mask, uptr_t *alt_sp, size_t *alt_si
 
 size_t arch_signal_frame_min(void)
 {
-	return ALIGN_UP(sizeof(struct signal_frame) + fpu_frame_size() + RED_ZONE + 64 + 16, 16);
+	return ALIGN_UP(FRAME_SIZE + fpu_frame_size() + RED_ZONE + 64 + 16, 16);
 }
