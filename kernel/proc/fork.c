@@ -433,7 +433,7 @@ int proc_spawn(struct proc *parent, s32 nr, const char *name, void (*fn)(void *)
 		goto out_thread;
 	arch_thread_init(t, t->stack, fn, arg);
 	if (out) {
-		t->proc->kernel_waits = true;
+		t->proc->kernel_waits = parent == &kernel_proc;
 		proc_get(t->proc);
 		*out = t->proc;
 	}

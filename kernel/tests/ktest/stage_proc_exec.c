@@ -10,8 +10,8 @@
 #define BAD_PATH "/proc_test_bad"
 #define GOOD_PATH "/proc_test_good"
 #define SCRIPT_PATH "/proc_test_script"
-#define LEAK_RUNS 20
-#define LEAK_TOLERANCE 16 /* pages that caches may have taken */
+#define LEAK_RUNS 40
+#define LEAK_TOLERANCE 8 /* pages */
 
 struct bad {
 	const char *what;
@@ -275,30 +275,50 @@ int stage_user_signal_handler(struct stage *s)
 	return 0;
 }
 
-static u64 settled_free_pages(void)
+#define MAX_CACHES 64
+#define OBJECT_TOLERANCE 8 /* of one kind, in use or not yet freed */
+
+/* Pages in use but for those of slabs, which keep what once was needed; and objects in use by cache. */
+struct usage {
+	s64 pages;
+	u64 active[MAX_CACHES];
+};
+
+static void measure(struct usage *u)
 {
+	struct kcache_info info;
 	struct mem_stats mem;
 
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < 3; i++) { /* freed by callbacks that come from callbacks */
 		synchronize_rcu();
+		proc_test_sleep_ms(2);
+	}
 	mem_stats(&mem);
-	return mem.free_pages;
+	u->pages = (s64)(mem.total_pages - mem.free_pages - mem.slab_pages);
+	for (unsigned i = 0; i < MAX_CACHES && kcache_info(i, &info); i++)
+		u->active[i] = info.active;
 }
 
 int stage_proc_no_leak(struct stage *s)
 {
-	u64 before, after;
+	static struct usage before, after;
+	struct kcache_info info;
 	u32 status;
 
 	for (unsigned i = 0; i < 5; i++)
 		STAGE_CHECK_EQ(s, PROC_TEST_RUN(fork, &status), 0);
-	before = settled_free_pages();
+	measure(&before);
 	for (unsigned i = 0; i < LEAK_RUNS; i++)
 		STAGE_CHECK_EQ(s, PROC_TEST_RUN(fork, &status), 0);
-	after = settled_free_pages();
-	if (after + LEAK_TOLERANCE < before)
-		return stage_fail(s, "%llu pages fewer after %d runs of fork and exit",
-				  (unsigned long long)(before - after), LEAK_RUNS);
+	measure(&after);
+	if (after.pages > before.pages + LEAK_TOLERANCE)
+		return stage_fail(s, "%lld pages more after %d runs of fork and exit",
+				  after.pages - before.pages, LEAK_RUNS);
+	for (unsigned i = 0; i < MAX_CACHES && kcache_info(i, &info); i++)
+		if (after.active[i] > before.active[i] + OBJECT_TOLERANCE)
+			return stage_fail(s, "%llu objects more in cache %s after %d runs",
+					  (unsigned long long)(after.active[i] - before.active[i]),
+					  info.name, LEAK_RUNS);
 	STAGE_CHECK_EQ(s, proc_thread_count(), 0);
 	return 0;
 }
