@@ -75,13 +75,16 @@ void mm_user_put(struct mm *mm)
 void mm_switch_current(struct mm *mm)
 {
 	struct thread *t = current;
+	struct mm *lazy;
 
 	preempt_disable();
+	lazy = t->mm ? NULL : t->active_mm; /* a kernel thread holds whose tables it ran on */
 	t->mm = mm;
 	t->active_mm = mm;
 	if (mm)
 		tlb_switch_mm(mm);
 	preempt_enable();
+	mm_put(lazy);
 }
 
 void mm_struct_init(void)
