@@ -114,23 +114,7 @@ static void job_forget_tty(struct tty *tty)
 	}
 }
 
-static void leave(struct proc *p)
-{
-	struct tty *tty = READ_ONCE(p->tty);
-
-	if (tty)
-		tty_leader_left(tty, true);
-}
-
-static const struct proc_tty_ops ops = { .leave = leave };
-
-static void job_start(void)
-{
-	proc_tty_ops = &ops;
-}
-
 const struct tty_job_ops tty_job_ops = {
-	.start = job_start,
 	.tty = job_tty,
 	.pgrp = job_pgrp,
 	.session = job_session,

@@ -390,7 +390,6 @@ static struct chardev console_dev = {
 
 void tty_init(void)
 {
-	tty_job_ops.start();
 	tty_serial_init();
 	chardev_register(&current_dev);
 	chardev_register(&console_dev);

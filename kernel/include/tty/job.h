@@ -9,7 +9,6 @@
 struct tty;
 
 struct tty_job_ops {
-	void (*start)(void); /* by tty_init() */
 	/* Of the current process; kernel threads have none of it. */
 	struct tty *(*tty)(void);
 	s32 (*pgrp)(void);
