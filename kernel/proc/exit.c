@@ -15,6 +15,7 @@
 #include <fs/vfs.h>
 #include <proc/futex.h>
 #include <proc/power.h>
+#include <tty/job.h>
 #include <uapi/times.h>
 
 bool proc_report_init_exit;
@@ -189,8 +190,10 @@ static void process_ends(struct proc *p)
 
 static void leave_terminal(struct proc *p)
 {
-	if (p->session_leader && p->tty && proc_tty_ops)
-		proc_tty_ops->leave(p);
+	struct tty *tty = READ_ONCE(p->tty);
+
+	if (p->session_leader && tty)
+		tty_leader_left(tty, true);
 }
 
 /* --- one thread --- */

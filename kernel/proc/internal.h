@@ -131,6 +131,7 @@ int sighand_create(struct sighand **out);
 int sighand_copy(const struct sighand *from, struct sighand **out); /* actions only */
 void sighand_put(struct sighand *sh);
 /* Locks p's handlers, which exec may be replacing; interrupts off until unlocked. */
+void procfs_pid_init(void); /* procfs_pid.c: registers the processes with /proc */
 struct sighand *sighand_lock(struct proc *p, irqflags_t *flags);
 void sighand_unlock(struct sighand *sh, irqflags_t flags);
 

@@ -16,7 +16,6 @@
 struct spinlock proc_tree_lock = SPINLOCK_INIT("proc_tree", RANK_PROC_TREE);
 struct proc *proc_init_proc;
 struct proc kernel_proc;
-const struct proc_tty_ops *proc_tty_ops;
 unsigned proc_max_threads = 1024;
 
 static struct kcache *proc_cache, *tp_cache;
@@ -310,6 +309,7 @@ void proc_init(void)
 	proc_limits_register();
 	fs_hooks.signal_self = signal_self;
 	fs_hooks.current_pid = current_pid;
+	procfs_pid_init();
 	oom_init();
 	stage_run_init();
 }

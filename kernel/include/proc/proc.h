@@ -76,13 +76,6 @@ struct proc {
 	char exec_path[64]; /* for reports */
 };
 
-/* What tty/ does at the ends of sessions; registered by it. Thread context, no locks held. */
-struct proc_tty_ops {
-	/* The session's leader has ended or given up its terminal: hang it up. p->tty is the terminal. */
-	void (*leave)(struct proc *p);
-};
-extern const struct proc_tty_ops *proc_tty_ops;
-
 /* Per-thread state that proc/ owns: thread->tp. */
 struct thread_proc {
 	struct thread *thread; /* [I] whose it is */
