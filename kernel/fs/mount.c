@@ -379,6 +379,27 @@ int mount_root(const char *type)
 	return 0;
 }
 
+struct mount *mount_nth(unsigned n)
+{
+	struct mount *m, *found = NULL;
+
+	spin_lock(&mount_lock);
+	list_for_each_entry(m, &mount_list, link) {
+		if (n-- == 0) {
+			mount_get(m);
+			found = m;
+			break;
+		}
+	}
+	spin_unlock(&mount_lock);
+	return found;
+}
+
+void mount_release(struct mount *m)
+{
+	mount_put(m);
+}
+
 /* --- umount --- */
 
 /* The references that an idle mount has: the tree's, and the caller's path. */

@@ -220,8 +220,8 @@ static ssize_t pipe_write(struct file *f, struct uio *from, loff_t *pos)
 	mutex_lock(&p->lock);
 	was_empty = p->head == p->tail;
 	/* The odd bytes first, so that a write that fits a page's rest is one piece. */
-	if (!(f->flags & O_DIRECT) && p->readers) {
-		done = append(p, from, from->resid & (PAGE_SIZE - 1) ? from->resid & (PAGE_SIZE - 1) : 0);
+	if (!(f->flags & O_DIRECT) && p->readers && from->resid & (PAGE_SIZE - 1)) {
+		done = append(p, from, from->resid & (PAGE_SIZE - 1));
 		if (done < 0) {
 			mutex_unlock(&p->lock);
 			return done;

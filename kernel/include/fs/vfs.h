@@ -311,5 +311,8 @@ int initramfs_unpack(const void *data, size_t size);
 int vfs_mount(const char *type, const char *source, const char *target, unsigned long flags,
 	      const char *data);
 int vfs_umount(const char *target, int flags);
+/* The n-th mount in the order of mounting, with a reference for mount_release(); NULL past the last. */
+struct mount *mount_nth(unsigned n);
+void mount_release(struct mount *m);
 int vfs_pivot_root(const char *new_root, const char *put_old);
 void vfs_sync_all(void);
