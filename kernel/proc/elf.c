@@ -8,7 +8,7 @@
  * mmap_base, each shifted at random (not with `norandmaps`). Manual: elf(5), execve(2).
  */
 #include "internal.h"
-#include <asm/abi.h>
+#include <uapi/abi.h>
 #include <core/param.h>
 #include <fs/vfs.h>
 #include <lib/elf.h>

@@ -3,7 +3,7 @@
  * Manual: uname(2), sysinfo(2), times(2), getrusage(2), prlimit(2), getrandom(2), syslog(2), reboot(2).
  */
 #include <arch/uaccess.h>
-#include <asm/abi.h>
+#include <uapi/abi.h>
 #include <core/rcu.h>
 #include <core/time.h>
 #include <debug/klog.h>

@@ -3,7 +3,7 @@
  * Manual: clone(2), execve(2), wait4(2), waitid(2), setpgid(2), credentials(7).
  */
 #include <arch/uaccess.h>
-#include <asm/abi.h>
+#include <uapi/abi.h>
 #include <core/rcu.h>
 #include <fs/vfs.h>
 #include <lib/errno.h>
