@@ -147,8 +147,9 @@ int arch_thread_fork(struct thread *child, void *stack, const struct regs *regs,
 	arch_irq_restore(flags);
 	if (set_tls)
 		c->fsbase = tls;
-	/* The frame is popped off right down to the registers. */
+	/* The frame is popped off right down to the registers: its end lies on the first of them. */
 	prepare_frame(child, (uintptr_t)r + sizeof(u64), thread_entry_user, 0, 0);
+	r->r15 = regs->r15;
 	return 0;
 }
 
