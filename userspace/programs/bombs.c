@@ -42,7 +42,9 @@ static int fork_bomb(void)
 	struct rlimit limit = { NPROC, NPROC };
 	int made;
 
-	if (setpgid(0, 0) || setrlimit(RLIMIT_NPROC, &limit) || setgid(1000) || setuid(1000))
+	if (getpgrp() != getpid() && setpgid(0, 0))
+		return 1;
+	if (setrlimit(RLIMIT_NPROC, &limit) || setgid(1000) || setuid(1000))
 		return 1;
 	made = fork_until_refused();
 	printf("fork: refused after %d children\n", made);
