@@ -1,123 +1,28 @@
 /*
- * Exceptions: what each means for a program, and what it means when the kernel caused it.
+ * Exceptions: a signal for the program that caused one; when the kernel did, a fixup or the end.
  *
  * Entered with interrupts off, on the thread's stack or an interrupt stack. A fault in kernel mode at an
  * address of the exception table goes on at its fixup; any other is the end (kernel_fault). Manual: SDM
- * 3A chapter 6; signal codes as sigaction(2) and Linux's x86 have them.
+ * 3A chapter 6.
  */
 #include <arch/debug.h>
 #include <arch/irq.h>
 #include <arch/time.h>
 #include <asm/apic.h>
 #include <asm/entry.h>
+#include <asm/vectors.h>
 #include <debug/panic.h>
 #include <mm/vmalloc.h>
 #include <sched/thread.h>
-#include <uapi/signal.h>
-
-#define DR6_BREAKPOINTS 0xful
-#define DR6_STEP 0x4000ul
-#define DR6_CLEAR 0xffff0ff0ul
-
-enum vector {
-	V_DE,
-	V_DB,
-	V_NMI,
-	V_BP,
-	V_OF,
-	V_DF = 8,
-	V_GP = 13,
-	V_PF = 14,
-	V_MF = 16,
-	V_MC = 18,
-	V_XM = 19
-};
-
-static const struct {
-	const char *name;
-	u8 sig;
-	s16 code;
-	bool at_ip; /* si_addr is the instruction */
-} exceptions[32] = {
-	[0] = { "divide error", SIGFPE, FPE_INTDIV, true },
-	[1] = { "debug exception", SIGTRAP, TRAP_TRACE, true },
-	[2] = { "non-maskable interrupt", SIGSEGV, SI_KERNEL, false },
-	[3] = { "breakpoint", SIGTRAP, SI_KERNEL, false },
-	[4] = { "overflow", SIGSEGV, SI_KERNEL, false },
-	[5] = { "bound range exceeded", SIGSEGV, SI_KERNEL, false },
-	[6] = { "invalid opcode", SIGILL, ILL_ILLOPN, true },
-	[7] = { "device not available", SIGSEGV, SI_KERNEL, false },
-	[8] = { "double fault", SIGSEGV, SI_KERNEL, false },
-	[10] = { "invalid task state", SIGSEGV, SI_KERNEL, false },
-	[11] = { "segment not present", SIGBUS, SI_KERNEL, false },
-	[12] = { "stack segment fault", SIGBUS, SI_KERNEL, false },
-	[13] = { "general protection fault", SIGSEGV, SI_KERNEL, false },
-	[14] = { "page fault", SIGSEGV, SEGV_MAPERR, false },
-	[16] = { "x87 floating-point error", SIGFPE, FPE_FLTINV, true },
-	[17] = { "alignment check", SIGBUS, BUS_ADRALN, false },
-	[18] = { "machine check", SIGBUS, SI_KERNEL, false },
-	[19] = { "SIMD floating-point error", SIGFPE, FPE_FLTINV, true },
-};
-
-static const char *exception_name(unsigned vector)
-{
-	return vector < 32 && exceptions[vector].name ? exceptions[vector].name
-						      : "reserved exception";
-}
-
-/* Lowest unmasked exception flag, as the SIGFPE code. */
-static int fpe_code(unsigned flags)
-{
-	if (flags & 1)
-		return FPE_FLTINV;
-	if (flags & 4)
-		return FPE_FLTDIV;
-	if (flags & 8)
-		return FPE_FLTOVF;
-	if (flags & (2 | 16))
-		return FPE_FLTUND;
-	return flags & 32 ? FPE_FLTRES : FPE_FLTINV;
-}
-
-static int float_code(unsigned vector)
-{
-	u16 status, control;
-	u32 mxcsr;
-
-	if (vector == V_XM) {
-		asm volatile("stmxcsr %0" : "=m"(mxcsr));
-		return fpe_code(mxcsr & ~(mxcsr >> 7) & 0x3f);
-	}
-	asm volatile("fnstcw %0" : "=m"(control));
-	asm volatile("fnstsw %0" : "=m"(status));
-	return fpe_code(status & ~control & 0x3f);
-}
-
-/* DR6 is sticky: read and cleared. */
-static int debug_code(void)
-{
-	u64 why;
-
-	asm volatile("movq %%dr6, %0" : "=r"(why));
-	asm volatile("movq %0, %%dr6" : : "r"(DR6_CLEAR));
-	if (why & DR6_STEP)
-		return TRAP_TRACE;
-	return why & DR6_BREAKPOINTS ? TRAP_HWBKPT : TRAP_BRKPT;
-}
 
 static void exception_from_user(unsigned vector, struct regs *regs, u64 error)
 {
-	int code = exceptions[vector].code;
+	struct exception_signal s = exception_signal(vector, regs);
 
-	if (vector == V_MF || vector == V_XM)
-		code = float_code(vector);
-	if (vector == V_DB)
-		code = debug_code();
 	current->arch.fault_vector = vector;
 	current->arch.fault_error = (u32)error;
 	arch_irq_enable();
-	user_fault(regs, exceptions[vector].sig ? exceptions[vector].sig : SIGSEGV, code,
-		   exceptions[vector].at_ip ? regs->ip : 0);
+	user_fault(regs, s.sig, s.code, s.addr);
 	arch_irq_disable();
 }
 

@@ -14,7 +14,24 @@
 
 #define PF_PRESENT 1
 #define PF_WRITE 2
+#define PF_RESERVED 8
 #define PF_EXEC 16
+
+/* What a fault of the kernel's own was, in words for the report. */
+static const char *fault_name(u64 error, uintptr_t addr)
+{
+	if (kstack_guard_hit(addr))
+		return "kernel stack overflow";
+	if (error & PF_RESERVED)
+		return "damaged page table";
+	if (addr < PAGE_SIZE)
+		return "null pointer";
+	if (error & PF_EXEC)
+		return "jump to what is not code";
+	if (addr < USER_TOP)
+		return "stray access to user memory";
+	return error & PF_PRESENT ? "write to read-only memory" : "page fault";
+}
 
 static void page_fault_kernel(struct regs *regs, u64 error, uintptr_t addr)
 {
@@ -32,9 +49,7 @@ static void page_fault_kernel(struct regs *regs, u64 error, uintptr_t addr)
 	}
 	if (addr < USER_TOP ? user_copy && ex_fixup(regs) : ex_fixup(regs))
 		return;
-	if (kstack_guard_hit(addr))
-		kernel_fault(regs, "kernel stack overflow", error, addr);
-	kernel_fault(regs, addr < PAGE_SIZE ? "null pointer" : "page fault", error, addr);
+	kernel_fault(regs, fault_name(error, addr), error, addr);
 }
 
 static void page_fault_user(struct regs *regs, u64 error, uintptr_t addr)

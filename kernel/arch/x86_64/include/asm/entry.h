@@ -66,6 +66,14 @@ DECLARE_PER_CPU(u64, entry_user_sp);
 void exception_dispatch(unsigned vector, struct regs *regs, u64 error);
 void page_fault_dispatch(struct regs *regs, u64 error, uintptr_t addr);
 void interrupt_dispatch(unsigned vector, struct regs *regs);
+/* What an exception (below 32) means for the program that caused it. Interrupts still off: reads FPU and
+ * debug registers. */
+struct exception_signal {
+	int sig, code;
+	uptr_t addr;
+};
+struct exception_signal exception_signal(unsigned vector, const struct regs *regs);
+const char *exception_name(unsigned vector);
 /* The ip to return to is no user address: SIGSEGV. */
 void return_bad_ip(struct regs *regs);
 /* First instruction that runs on a new thread's stack. */
