@@ -150,7 +150,7 @@ static void napper(void *arg, unsigned i)
 	ktimer_init(&nap->timer, nap_over);
 	for (unsigned n = 0; n < SLEEPS; n++) {
 		sched_prepare_sleep(SLEEP_UNINTERRUPTIBLE);
-		ktimer_arm(&nap->timer, time_monotonic_ns() + 2 * NSEC_PER_MSEC);
+		ktimer_arm(&nap->timer, time_monotonic_ns() + 8 * NSEC_PER_MSEC);
 		sched_sleep(TIME_NEVER);
 		nap->prompt += all_rounds(nap) - nap->at_wake <= PROMPT_ROUNDS;
 	}
