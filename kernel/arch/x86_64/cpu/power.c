@@ -63,19 +63,24 @@ __noreturn void arch_poweroff(void)
 	arch_cpu_halt();
 }
 
-__noreturn void arch_reboot(void)
+__noreturn void arch_triple_fault(void)
 {
 	struct {
 		u16 limit;
 		u64 base;
 	} __packed none = { 0, 0 };
 
+	asm volatile("lidt %0; int3" : : "m"(none));
+	arch_cpu_halt();
+}
+
+__noreturn void arch_reboot(void)
+{
 	arch_irq_disable();
 	if (acpi_info.fadt.has_reset)
 		write_gas(&acpi_info.fadt.reset, reset_reg, acpi_info.fadt.reset_value);
 	outb(PORT_RESET, 2);
 	outb(PORT_RESET, 6);
 	outb(PORT_KBD_CMD, 0xfe);
-	asm volatile("lidt %0; int3" : : "m"(none));
-	arch_cpu_halt();
+	arch_triple_fault();
 }
