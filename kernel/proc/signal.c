@@ -355,7 +355,7 @@ void signal_force_info(const struct siginfo *info)
 	int sig = info->si_signo;
 	irqflags_t flags;
 	struct sighand *sh = sighand_lock(p, &flags);
-	struct ksigaction *a = &sh->action[sig - 1];
+	struct ksigaction *a = sh->action + (sig - 1);
 	bool blocked = t->tp->sigmask & sigmask(sig);
 
 	if (blocked || a->handler == SIG_IGN) {

@@ -22,7 +22,7 @@ static int test_write(struct mapping *m, struct page *p)
 }
 
 static const struct mapping_ops disk_ops = { .read_page = test_read, .write_page = test_write };
-static const struct mapping_ops memory_ops = { NULL };
+static const struct mapping_ops memory_ops = { .read_page = NULL };
 
 int stage_cache_lookup(struct stage *s)
 {
