@@ -1,6 +1,8 @@
 /* Making the kernel's memory map out of what firmware says; pure, tested on the host. */
 #pragma once
+#ifndef MEMMAP_TYPES_GIVEN /* (the test brings the types alone) */
 #include <arch/mmu.h>
+#endif
 
 /*
  * Sorts ranges that may overlap and be empty into out: where several cover an address the one of the

@@ -1,8 +1,8 @@
 /*
- * Calendar time at boot from the CMOS clock, and hardware randomness.
+ * Calendar time at boot from the CMOS clock.
  *
  * The clock is read until two readings agree, so that none is torn by its update. UTC is assumed.
- * Manual: MC146818; Intel SDM 1, 7.3.17 (RDRAND: up to ten tries).
+ * Manual: MC146818.
  */
 #include <arch/cpu.h>
 #include <asm/cpu.h>
@@ -74,31 +74,4 @@ u64 arch_rtc_read(void)
 	year = century * 100 + from_bcd(a.year, bcd);
 	return days_since_epoch(year, from_bcd(a.month, bcd), from_bcd(a.day, bcd)) * 86400ull +
 	       hour * 3600ull + from_bcd(a.min, bcd) * 60ull + from_bcd(a.sec, bcd);
-}
-
-static bool random_word(u64 *out)
-{
-	bool ok = false;
-
-	for (unsigned i = 0; i < 10 && !ok; i++) {
-		if (cpu_has(CPUF_RDSEED))
-			asm volatile("rdseed %0" : "=r"(*out), "=@ccc"(ok));
-		if (!ok && cpu_has(CPUF_RDRAND))
-			asm volatile("rdrand %0" : "=r"(*out), "=@ccc"(ok));
-	}
-	return ok;
-}
-
-size_t arch_random(void *buf, size_t n)
-{
-	size_t done = 0;
-	u64 word;
-
-	while (done < n && random_word(&word)) {
-		size_t part = min(n - done, sizeof(word));
-
-		memcpy((char *)buf + done, &word, part);
-		done += part;
-	}
-	return done;
 }
