@@ -117,6 +117,8 @@ static void file_release(struct file *f)
 		f->ops->release(f);
 	if (f->mode & FMODE_WRITER)
 		inode_put_write(f->inode);
+	if (f->mode & FMODE_DENY_WRITE)
+		inode_allow_write(f->inode);
 	if (f->anon_name)
 		inode_put(f->inode);
 	if (f->dentry) {

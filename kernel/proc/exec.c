@@ -40,12 +40,25 @@ static int open_path(const struct path *p, struct file **out, bool *unreadable)
 
 static int open_checked(const struct path *p, struct file **out, bool *unreadable)
 {
+	struct file *f;
 	int error;
 
 	if (!S_ISREG(p->dentry->inode->mode))
 		return -EACCES;
 	error = path_permission(p, MAY_EXEC);
-	return error ? error : open_path(p, out, unreadable);
+	if (!error)
+		error = open_path(p, &f, unreadable);
+	if (error)
+		return error;
+	/* While the image is in use nobody writes to it. */
+	error = inode_deny_write(f->inode);
+	if (error) {
+		file_put(f);
+		return error;
+	}
+	f->mode |= FMODE_DENY_WRITE;
+	*out = f;
+	return 0;
 }
 
 int exec_open(int dirfd, const char *path, int at_flags, struct file **out, bool *unreadable)

@@ -69,6 +69,7 @@ struct file {
 #define FMODE_NOSEEK 4u /* stream: no position */
 #define FMODE_PATH 8u /* O_PATH */
 #define FMODE_WRITER 16u /* counted in inode->write_count */
+#define FMODE_DENY_WRITE 64u /* a program's image: inode_allow_write() when it is closed */
 #define FMODE_LOCKED 32u /* has, or had, locks: closing looks for them */
 
 /* A file without a path: name is what /proc/PID/fd shows ("anon_inode:[eventfd]"); the string must stay.

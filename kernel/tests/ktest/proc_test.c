@@ -3,6 +3,7 @@
 #include <arch/thread.h>
 #include <asm/abi.h>
 #include <core/time.h>
+#include <fs/vfs.h>
 #include <lib/format.h>
 #include <uapi/fcntl.h>
 
@@ -93,9 +94,15 @@ static void program_path(char *buf, size_t size, const u8 *code)
 
 static int write_program(const char *path, const u8 *code, const u8 *end)
 {
-	u8 *buf = kmalloc(PAGE_SIZE, 0);
+	u8 *buf;
+	struct path there;
 	int error;
 
+	if (!path_lookup(path, LOOKUP_FOLLOW, &there)) { /* written before, may be running */
+		path_put(&there);
+		return 0;
+	}
+	buf = kmalloc(PAGE_SIZE, 0);
 	if (!buf)
 		return -ENOMEM;
 	error = proc_test_write_file(path, buf, proc_test_make_elf(buf, code, end));
