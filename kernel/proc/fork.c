@@ -369,6 +369,9 @@ long proc_clone(const struct clone_request *r)
 		t->tp->vfork_done = &vfork_done;
 		thread_get(t);
 	}
+	if (!(r->flags & CLONE_THREAD) &&
+	    unlikely(t->proc->limits[RLIMIT_CPU].rlim_cur != RLIM64_INFINITY))
+		itimer_cpu_limit_changed(t->proc);
 	event_fork(t, r->flags);
 	thread_start(t);
 	if (r->flags & CLONE_VFORK) {

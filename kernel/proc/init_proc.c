@@ -30,7 +30,7 @@ static void announce(const char *path)
 	if (!proc_report_init_exit)
 		return;
 	event_begin(&e, "run_begin");
-	event_s64(&e, "pid", current->proc->pid);
+	event_u64(&e, "pid", (u64)current->proc->pid);
 	event_str(&e, "path", path);
 	event_end(&e);
 }
