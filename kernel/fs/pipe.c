@@ -66,7 +66,8 @@ struct pipe *file_pipe(struct file *f)
 
 void pipe_drop_page(struct pipe *p, struct page *page)
 {
-	if (!p->spare && __atomic_load_n(&page->refs, __ATOMIC_ACQUIRE) == 1 && !(page->flags & PG_CACHE))
+	if (!p->spare && __atomic_load_n(&page->refs, __ATOMIC_ACQUIRE) == 1 &&
+	    !(page->flags & PG_CACHE))
 		p->spare = page;
 	else
 		page_put(page);
@@ -313,15 +314,14 @@ static void pipe_release(struct file *f)
 	if (last)
 		inode->pipe = NULL; /* the next opener of a fifo makes a new one */
 	mutex_unlock(&p->lock);
-	rwsem_write_unlock(&inode->lock);
-	if (last) {
-		pipe_free(p);
-		return;
-	}
-	if (!p->readers)
+	/* Under the inode's lock still: without it another closer may free the pipe. */
+	if (!last && !p->readers)
 		waitq_wake_all(&p->write_wait, EPOLLOUT | EPOLLERR);
-	if (!p->writers)
+	if (!last && !p->writers)
 		waitq_wake_all(&p->read_wait, EPOLLIN | EPOLLHUP);
+	rwsem_write_unlock(&inode->lock);
+	if (last)
+		pipe_free(p);
 }
 
 const struct file_ops fifo_fops = {
@@ -344,11 +344,12 @@ int pipe_create(struct file **reader, struct file **writer, u32 flags)
 		goto out;
 	inode->pipe = p;
 	inode->fops = &fifo_fops;
-	err = file_create_anon_inode(&fifo_fops, NULL, O_RDONLY | (flags & O_NONBLOCK), "pipe", inode, &r);
+	err = file_create_anon_inode(&fifo_fops, NULL, O_RDONLY | (flags & O_NONBLOCK), "pipe",
+				     inode, &r);
 	if (err)
 		goto out;
-	err = file_create_anon_inode(&fifo_fops, NULL, O_WRONLY | (flags & (O_NONBLOCK | O_DIRECT)), "pipe",
-				     inode, &w);
+	err = file_create_anon_inode(&fifo_fops, NULL, O_WRONLY | (flags & (O_NONBLOCK | O_DIRECT)),
+				     "pipe", inode, &w);
 	if (err) {
 		file_free_new(r);
 		goto out;
@@ -405,7 +406,8 @@ long pipe_fcntl(struct file *f, unsigned cmd, unsigned long arg)
 	if (arg > (1u << 31))
 		return -EINVAL;
 	size = arg < PAGE_SIZE ? PAGE_SIZE : pow2_up(arg);
-	if (size > pipe_max_size && size > READ_ONCE(p->slots) * PAGE_SIZE && !fs_capable(CAP_SYS_RESOURCE))
+	if (size > pipe_max_size && size > READ_ONCE(p->slots) * PAGE_SIZE &&
+	    !fs_capable(CAP_SYS_RESOURCE))
 		return -EPERM;
 	if (size > (64ul << 20))
 		return -EINVAL;
@@ -418,7 +420,9 @@ long pipe_fcntl(struct file *f, unsigned cmd, unsigned long arg)
 
 /* --- opening a fifo (and /proc/self/fd/N of a pipe) --- */
 
-static int fifo_attach(struct inode *inode, struct file *f, struct pipe **out)
+/* *seen: how often the other side had been opened, one less if it is open. Read under the lock that counts
+ * this opener: a partner that is there, or comes from here on, is noticed though it goes at once. */
+static int fifo_attach(struct inode *inode, struct file *f, struct pipe **out, u32 *seen)
 {
 	struct pipe *p;
 
@@ -433,6 +437,8 @@ static int fifo_attach(struct inode *inode, struct file *f, struct pipe **out)
 			p->reader_opens++;
 		if (f->mode & FMODE_WRITE && p->writers++ == 0)
 			p->writer_opens++;
+		*seen = f->mode & FMODE_READ ? p->writer_opens - !!p->writers
+					     : p->reader_opens - !!p->readers;
 		mutex_unlock(&p->lock);
 	}
 	rwsem_write_unlock(&inode->lock);
@@ -440,36 +446,33 @@ static int fifo_attach(struct inode *inode, struct file *f, struct pipe **out)
 	return p ? 0 : -ENOMEM;
 }
 
-static int wait_for_reader(struct pipe *p, struct file *f)
+static int wait_for_reader(struct pipe *p, struct file *f, u32 seen)
 {
-	u32 seen = READ_ONCE(p->reader_opens);
-
-	if (READ_ONCE(p->readers))
+	if (READ_ONCE(p->reader_opens) != seen)
 		return 0;
 	if (f->flags & O_NONBLOCK)
 		return -ENXIO;
-	return waitq_wait(&p->write_wait, READ_ONCE(p->readers) || READ_ONCE(p->reader_opens) != seen,
-			  SLEEP_INTERRUPTIBLE, TIME_NEVER);
+	return waitq_wait(&p->write_wait, READ_ONCE(p->reader_opens) != seen, SLEEP_INTERRUPTIBLE,
+			  TIME_NEVER);
 }
 
-static int wait_for_writer(struct pipe *p, struct file *f)
+static int wait_for_writer(struct pipe *p, struct file *f, u32 seen)
 {
-	u32 seen = READ_ONCE(p->writer_opens);
-
-	if (READ_ONCE(p->writers))
+	if (READ_ONCE(p->writer_opens) != seen)
 		return 0;
 	if (f->flags & O_NONBLOCK) {
 		f->dir_hint = seen; /* no end of file for poll until somebody has written */
 		return 0;
 	}
-	return waitq_wait(&p->read_wait, READ_ONCE(p->writers) || READ_ONCE(p->writer_opens) != seen,
-			  SLEEP_INTERRUPTIBLE, TIME_NEVER);
+	return waitq_wait(&p->read_wait, READ_ONCE(p->writer_opens) != seen, SLEEP_INTERRUPTIBLE,
+			  TIME_NEVER);
 }
 
 int fifo_open(struct inode *inode, struct file *f)
 {
 	struct pipe *p;
-	int err = fifo_attach(inode, f, &p);
+	u32 seen;
+	int err = fifo_attach(inode, f, &p, &seen);
 
 	if (err)
 		return err;
@@ -480,9 +483,9 @@ int fifo_open(struct inode *inode, struct file *f)
 	if (f->mode & FMODE_READ)
 		waitq_wake_all(&p->write_wait, 0);
 	if ((f->mode & (FMODE_READ | FMODE_WRITE)) == FMODE_READ)
-		err = wait_for_writer(p, f);
+		err = wait_for_writer(p, f, seen);
 	else if ((f->mode & (FMODE_READ | FMODE_WRITE)) == FMODE_WRITE)
-		err = wait_for_reader(p, f);
+		err = wait_for_reader(p, f, seen);
 	if (err)
 		pipe_release(f);
 	return err;
