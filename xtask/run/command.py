@@ -229,7 +229,7 @@ def play(options: argparse.Namespace, spec: GuestSpec, directory: Path, launcher
                 outcome = runner.until_over()
                 runner.flush()
             wall_s = time.monotonic() - started
-            if outcome.reason not in ("exit", "left", "stdout was closed"):
+            if outcome.reason not in ("exit", "poweroff", "reboot", "left", "stdout was closed"):
                 complain(runner, outcome, Symbols.load(spec.kernel), directory)
         finally:
             session.close()

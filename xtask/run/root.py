@@ -91,6 +91,8 @@ def base_tree(archive: Initramfs) -> None:
     for name in DIRECTORIES:
         if name not in archive.entries:
             archive.directory(archive.resolve(name))
+    if "dev/console" not in archive.entries:
+        archive.device("dev/console", "c", 5, 1)  # for PID 1, until it has mounted /dev
     for path, data in (("etc/passwd", PASSWD), ("etc/group", GROUP)):
         if archive.resolve(path) not in archive.entries:
             archive.file(archive.resolve(path), data)

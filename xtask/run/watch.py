@@ -15,7 +15,7 @@ POWEROFF_S = 3.0
 @dataclass(frozen=True)
 class Outcome:
     exit_code: int
-    reason: str  # exit, timeout, panic, lost
+    reason: str  # exit, poweroff, reboot, timeout, panic, lost
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Watcher:
     exit_at: float | None = None
     panic: Event | None = None
     panic_at: float = 0.0
-    rebooting: bool = False
+    announced: str = ""  # poweroff or reboot: the machine is to stop, and said so
     backtraces: list[Event] = field(default_factory=list)
     defects: list[Defect] = field(default_factory=list)
 
@@ -46,8 +46,8 @@ class Watcher:
             self.panic, self.panic_at = item, now
         elif item.type == "backtrace":
             self.backtraces.append(item)
-        elif item.type == "reboot":
-            self.rebooting = True
+        elif item.type in ("poweroff", "reboot"):
+            self.announced = item.type
         elif item.type == "panic_end":
             self.settle_panic()
 
@@ -60,13 +60,15 @@ class Watcher:
             self.settle_panic()
         elif self.exit is not None:
             self.outcome = self.outcome or Outcome(self.exit.number("status") & 255, "exit")
+        elif self.announced:  # the program itself asked for it
+            self.outcome = self.outcome or Outcome(exitcodes.OK, self.announced)
         else:
             self.outcome = self.outcome or Outcome(exitcodes.INFRA, lost)
 
     def stop(self, item: Stop | Ended) -> None:
         if isinstance(item, Ended):
             self.settle(f"lost: QEMU ended by itself with status {item.status}")
-        elif item.kind == "reset" and not self.rebooting:
+        elif item.kind == "reset" and self.announced != "reboot":
             self.settle("lost: the machine reset itself unannounced (a triple fault)")
         else:
             self.settle(f"lost: the machine stopped ({item.kind}) before the program's end")

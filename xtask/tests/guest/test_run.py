@@ -67,3 +67,21 @@ def test_icount_is_deterministic(guest: Runner, tmp_path: Path) -> None:
         assert result.status == 0, result.explain()
         counts.append(json.loads(report.read_text()).get("instructions"))
     assert counts[0] and counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("word", ["poweroff", "reboot"])
+def test_a_program_may_stop_the_machine(guest: Runner, word: str) -> None:
+    result = guest([BUSYBOX, word, "-f"])
+    assert result.status == 0, result.explain()
+
+
+@pytest.mark.parametrize("machine", ["q35", "microvm"])
+def test_disk(guest: Runner, tmp_path: Path, machine: str) -> None:
+    seed = 7
+    data = random.Random(seed).randbytes(1 << 20)
+    image = tmp_path / "disk.img"
+    image.write_bytes(data)
+    script = "/bin/busybox cat /dev/vda; echo written | /bin/busybox dd of=/dev/vda bs=8 count=1 2>/dev/null"
+    result = guest([BUSYBOX, "sh", "-c", script], "--disk", str(image), "--machine", machine)
+    assert result.status == 0 and result.out == data, f"seed {seed}: {result.err[-500:]!r}"
+    assert image.read_bytes() == b"written\n" + data[8:]
