@@ -14,7 +14,7 @@ static int populate_page(struct vma *v, uptr_t addr, enum populate_mode mode)
 	if (mode == POPULATE_BY_VMA)
 		write = (v->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
 	if (!(v->flags & (write ? VM_WRITE : VM_ACCESS)))
-		return -EFAULT;
+		return -EINVAL;
 	for (;;) {
 		switch (fault_handle(v, addr, write, false)) {
 		case FAULT_DONE: return 0;

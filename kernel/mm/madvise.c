@@ -85,7 +85,7 @@ static int remove_pages(struct vma *v, uptr_t start, uptr_t end)
 {
 	if (v->flags & VM_LOCKED || !v->mapping)
 		return -EINVAL;
-	if ((v->flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE))
+	if ((v->flags & (VM_SHARED | VM_MAYWRITE)) != (VM_SHARED | VM_MAYWRITE))
 		return -EACCES;
 	if (v->mapping->ops && v->mapping->ops->write_page)
 		return -EOPNOTSUPP;

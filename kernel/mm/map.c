@@ -122,8 +122,6 @@ static int attach_object(struct vma *v, const struct mmap_args *a)
 		return err;
 	mm_file_get(a->file);
 	v->file = a->file;
-	if (v->mapping && !v->mapping->host)
-		v->pgoff = 0; /* an object made for this mapping */
 	return 0;
 }
 

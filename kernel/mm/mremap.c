@@ -231,7 +231,7 @@ int mm_remap(struct mm *mm, uptr_t addr, size_t old_len, size_t new_len, unsigne
 		return -EINVAL;
 	if (flags & MREMAP_DONTUNMAP && (!(flags & MREMAP_MAYMOVE) || old_len != new_len))
 		return -EINVAL;
-	if (!IS_ALIGNED(addr, PAGE_SIZE) || !r.new_len)
+	if (!IS_ALIGNED(addr, PAGE_SIZE) || !r.new_len || r.new_len > USER_TOP)
 		return -EINVAL;
 	rwsem_write_lock(&mm->lock);
 	err = remap_locked(&r);

@@ -25,6 +25,8 @@ BUILD_ASSERT(VM_READ == PROT_READ && VM_WRITE == PROT_WRITE && VM_EXEC == PROT_E
 	 MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |   \
 	 MAP_HUGETLB | MAP_FIXED_NOREPLACE)
 
+#define MAX_PGOFF ((u64)(~0ul >> 1) >> PAGE_SHIFT)
+
 static u64 limit_pages(enum mm_limit which)
 {
 	return (mm_limit ? mm_limit(which) : ~0ull) >> PAGE_SHIFT;
@@ -144,6 +146,8 @@ long sys_mmap(uptr_t addr, size_t len, unsigned int prot, unsigned int flags, in
 	a.pgoff = (u64)offset >> PAGE_SHIFT;
 	if (!len || flags & MAP_HUGETLB)
 		ret = -EINVAL;
+	else if (a.pgoff > MAX_PGOFF || div_round_up(len, PAGE_SIZE) > MAX_PGOFF - a.pgoff)
+		ret = -EOVERFLOW;
 	else
 		ret = do_map(&a, prot, flags);
 	fd_put(f);
@@ -327,7 +331,7 @@ static long lock_range(uptr_t addr, size_t len, bool lock, bool populate)
 	err = mm_populate(mm, addr, len, POPULATE_BY_VMA);
 	if (err == -ENOMEM)
 		return -EAGAIN;
-	return err == -EFAULT ? -ENOMEM : err;
+	return err == -EFAULT || err == -EINVAL ? -ENOMEM : err;
 }
 
 long sys_mlock(uptr_t addr, size_t len)

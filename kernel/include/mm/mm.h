@@ -140,8 +140,8 @@ int mm_brk(struct mm *mm, uptr_t brk); /* 0 or -ENOMEM; unchanged then */
 size_t mm_access(struct mm *mm, uptr_t addr, void *buf, size_t n, bool write);
 /* The same, with the protection obeyed (process_vm_readv). */
 size_t mm_access_checked(struct mm *mm, uptr_t addr, void *buf, size_t n, bool write);
-/* Faults pages in. 0, -ENOMEM (not mapped, or no memory), -EFAULT (not allowed, or past the end of the
- * file), -EINTR (being killed). The lock not held. */
+/* Faults pages in. 0, -ENOMEM (not mapped, or no memory), -EINVAL (not allowed), -EFAULT (past the end of
+ * the file), -EINTR (being killed). The lock not held. */
 enum populate_mode { POPULATE_READ, POPULATE_WRITE, POPULATE_BY_VMA };
 int mm_populate(struct mm *mm, uptr_t addr, size_t len, enum populate_mode mode);
 /* mremap(2) and madvise(2) behind the system calls; flags and advice as in the ABI. */
