@@ -9,7 +9,7 @@
 #include <lib/types.h>
 
 #define SECTOR_SHIFT 9
-#define SECTOR_SIZE  (1u << SECTOR_SHIFT)
+#define SECTOR_SIZE (1u << SECTOR_SHIFT)
 
 struct page;
 struct blockdev;

@@ -45,7 +45,8 @@ struct chardev_ops {
 
 struct chardev {
 	const char *name; /* node below /dev ("null", "vport0p1"); NULL: no node */
-	const char *link; /* second name, a symbolic link to the first ("virtio-ports/x"); or NULL */
+	const char
+		*link; /* second name, a symbolic link to the first ("virtio-ports/x"); or NULL */
 	dev_t devno; /* MKDEV(major, first minor) */
 	unsigned count; /* minors; 0 means 1 */
 	u32 mode; /* permission bits of the node */

@@ -13,11 +13,11 @@ struct driver {
 
 /* Orders: buses first. Two digits, for they are sorted as text. */
 #define DRIVER_BASIC 10 /* needs no bus: memory devices, serial ports */
-#define DRIVER_BUS   20 /* finds devices: PCI, virtio transports */
+#define DRIVER_BUS 20 /* finds devices: PCI, virtio transports */
 #define DRIVER_CLASS 30 /* drives what the buses found */
 
 #define DRIVER_SECTION_(order) ".drivers." #order
-#define DRIVER_SECTION(order)  DRIVER_SECTION_(order)
+#define DRIVER_SECTION(order) DRIVER_SECTION_(order)
 #define DRIVER(dname, order)                                                                       \
 	static int driver_start_##dname(void);                                                     \
 	static const struct driver __used __section(DRIVER_SECTION(order)) __aligned(8)            \

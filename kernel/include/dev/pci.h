@@ -3,12 +3,12 @@
 #include <arch/pci.h>
 #include <lib/list.h>
 
-#define PCI_COMMAND        0x04
+#define PCI_COMMAND 0x04
 #define PCI_COMMAND_MEMORY 0x2
 #define PCI_COMMAND_MASTER 0x4
 #define PCI_COMMAND_NO_INTX 0x400
-#define PCI_CAP_MSIX       0x11
-#define PCI_CAP_VENDOR     0x09
+#define PCI_CAP_MSIX 0x11
+#define PCI_CAP_VENDOR 0x09
 
 struct pci_bar {
 	paddr_t base; /* 0: none, or an I/O port one */

@@ -11,7 +11,7 @@
 
 enum virtio_id { VIRTIO_NET = 1, VIRTIO_BLOCK = 2, VIRTIO_CONSOLE = 3, VIRTIO_RNG = 4 };
 
-#define VIRTIO_F_INDIRECT  (1ull << 28)
+#define VIRTIO_F_INDIRECT (1ull << 28)
 #define VIRTIO_F_EVENT_IDX (1ull << 29)
 #define VIRTIO_F_VERSION_1 (1ull << 32)
 
@@ -78,7 +78,8 @@ struct virtio_device {
 };
 
 void virtio_add_device(struct virtio_device *d); /* by transports */
-struct virtio_device *virtio_next(struct virtio_device *prev, u32 id); /* NULL: the first; NULL: none */
+struct virtio_device *virtio_next(struct virtio_device *prev,
+				  u32 id); /* NULL: the first; NULL: none */
 
 /* Resets, agrees on the features of `wanted` the device has. 0, -ENODEV, or the transport's error. */
 int virtio_begin(struct virtio_device *d, u64 wanted, void (*interrupt)(struct virtio_device *));
@@ -91,7 +92,8 @@ u16 virtio_config_u16(struct virtio_device *d, unsigned offset);
 
 /* Offers a chain: the first `out` buffers are read by the device, the next `in` are written. -ENOSPC when
  * there are too few descriptors. */
-int virtq_add(struct virtq *q, const struct virtq_buf *bufs, unsigned out, unsigned in, void *token);
+int virtq_add(struct virtq *q, const struct virtq_buf *bufs, unsigned out, unsigned in,
+	      void *token);
 void virtq_kick(struct virtq *q); /* tells the device of what was added, if it wants to know */
 /* The token of a chain that the device is done with, or NULL; *len the bytes it wrote. */
 void *virtq_get(struct virtq *q, u32 *len);

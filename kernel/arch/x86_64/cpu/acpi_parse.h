@@ -10,9 +10,9 @@ struct acpi_header {
 	u32 oem_revision, creator_id, creator_revision;
 } __packed;
 
-#define ACPI_MAX_CPUS    64
+#define ACPI_MAX_CPUS 64
 #define ACPI_MAX_IOAPICS 8
-#define ACPI_ISA_IRQS    16
+#define ACPI_ISA_IRQS 16
 
 struct acpi_madt {
 	u64 lapic_base;

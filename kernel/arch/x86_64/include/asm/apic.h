@@ -6,25 +6,25 @@
 
 struct regs;
 
-#define APIC_ID         0x020
-#define APIC_VERSION    0x030
-#define APIC_TPR        0x080
-#define APIC_EOI        0x0b0
-#define APIC_LDR        0x0d0
-#define APIC_DFR        0x0e0
-#define APIC_SPURIOUS   0x0f0
-#define APIC_ESR        0x280
-#define APIC_ICR        0x300
-#define APIC_ICR_HIGH   0x310
-#define APIC_LVT_TIMER  0x320
-#define APIC_LVT_THERM  0x330
-#define APIC_LVT_PERF   0x340
-#define APIC_LVT_LINT0  0x350
-#define APIC_LVT_LINT1  0x360
-#define APIC_LVT_ERROR  0x370
+#define APIC_ID 0x020
+#define APIC_VERSION 0x030
+#define APIC_TPR 0x080
+#define APIC_EOI 0x0b0
+#define APIC_LDR 0x0d0
+#define APIC_DFR 0x0e0
+#define APIC_SPURIOUS 0x0f0
+#define APIC_ESR 0x280
+#define APIC_ICR 0x300
+#define APIC_ICR_HIGH 0x310
+#define APIC_LVT_TIMER 0x320
+#define APIC_LVT_THERM 0x330
+#define APIC_LVT_PERF 0x340
+#define APIC_LVT_LINT0 0x350
+#define APIC_LVT_LINT1 0x360
+#define APIC_LVT_ERROR 0x370
 #define APIC_TIMER_INIT 0x380
-#define APIC_TIMER_CUR  0x390
-#define APIC_TIMER_DIV  0x3e0
+#define APIC_TIMER_CUR 0x390
+#define APIC_TIMER_DIV 0x3e0
 
 extern volatile char *apic_base; /* [I] mapped registers; NULL: x2APIC mode */
 

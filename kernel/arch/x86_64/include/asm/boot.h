@@ -7,7 +7,8 @@ extern char __text_start[], __text_end[], __rodata_start[], __rodata_end[];
 extern char __data_start[], __data_end[], __bss_start[], __bss_end[];
 extern char __ksyms_start[], __ksyms_end[];
 
-extern u64 boot_pml4[512]; /* identity map of the first 4 GiB and the kernel: for CPUs on their way up */
+/* Identity map of the first 4 GiB, and the kernel: for CPUs on their way up. */
+extern u64 boot_pml4[512];
 extern char boot_stack_guard[];
 extern paddr_t boot_trampoline; /* [I] a page below 1 MiB; 0: there is none */
 

@@ -106,19 +106,19 @@ static inline void cpuid(u32 leaf, u32 sub, u32 out[4])
 		     : "a"(leaf), "c"(sub));
 }
 
-#define MSR_APIC_BASE      0x1b
-#define MSR_TSC_DEADLINE   0x6e0
-#define MSR_X2APIC         0x800 /* + register >> 4 */
-#define MSR_PAT            0x277
-#define MSR_EFER           0xc0000080
-#define MSR_STAR           0xc0000081
-#define MSR_LSTAR          0xc0000082
-#define MSR_CSTAR          0xc0000083
-#define MSR_SFMASK         0xc0000084
-#define MSR_FS_BASE        0xc0000100
-#define MSR_GS_BASE        0xc0000101
+#define MSR_APIC_BASE 0x1b
+#define MSR_TSC_DEADLINE 0x6e0
+#define MSR_X2APIC 0x800 /* + register >> 4 */
+#define MSR_PAT 0x277
+#define MSR_EFER 0xc0000080
+#define MSR_STAR 0xc0000081
+#define MSR_LSTAR 0xc0000082
+#define MSR_CSTAR 0xc0000083
+#define MSR_SFMASK 0xc0000084
+#define MSR_FS_BASE 0xc0000100
+#define MSR_GS_BASE 0xc0000101
 #define MSR_KERNEL_GS_BASE 0xc0000102
-#define MSR_TSC_AUX        0xc0000103
+#define MSR_TSC_AUX 0xc0000103
 
 #define EFER_SCE 0x001
 #define EFER_LME 0x100
@@ -131,15 +131,15 @@ static inline void cpuid(u32 leaf, u32 sub, u32 out[4])
 #define CR0_WP 0x10000
 #define CR0_PG 0x80000000
 
-#define CR4_PAE        0x20
-#define CR4_PGE        0x80
-#define CR4_OSFXSR     0x200
+#define CR4_PAE 0x20
+#define CR4_PGE 0x80
+#define CR4_OSFXSR 0x200
 #define CR4_OSXMMEXCPT 0x400
-#define CR4_UMIP       0x800
-#define CR4_FSGSBASE   0x10000
-#define CR4_OSXSAVE    0x40000
-#define CR4_SMEP       0x100000
-#define CR4_SMAP       0x200000
+#define CR4_UMIP 0x800
+#define CR4_FSGSBASE 0x10000
+#define CR4_OSXSAVE 0x40000
+#define CR4_SMEP 0x100000
+#define CR4_SMAP 0x200000
 
 /* What the kernel asks of a CPU; the bit is set when the feature is there and switched on. */
 enum cpu_feature {

@@ -12,16 +12,16 @@
 #pragma once
 
 #define DIRECT_MAP_BASE 0xffff800000000000
-#define VMALLOC_BASE    0xffffc00000000000
-#define VMALLOC_END     0xffffc08000000000
-#define VMEMMAP_BASE    0xffffe00000000000
-#define VMEMMAP_END     0xffffe08000000000
-#define KERNEL_BASE     0xffffffff80000000
-#define KERNEL_PHYS     0x200000 /* where the image is loaded */
+#define VMALLOC_BASE 0xffffc00000000000
+#define VMALLOC_END 0xffffc08000000000
+#define VMEMMAP_BASE 0xffffe00000000000
+#define VMEMMAP_END 0xffffe08000000000
+#define KERNEL_BASE 0xffffffff80000000
+#define KERNEL_PHYS 0x200000 /* where the image is loaded */
 
-#define USER_TOP       0x00007ffffffff000
+#define USER_TOP 0x00007ffffffff000
 #define USER_STACK_TOP 0x00007ffffffff000 /* before randomisation */
-#define MMAP_BASE      0x00007ffff7fff000 /* mappings grow down from here */
+#define MMAP_BASE 0x00007ffff7fff000 /* mappings grow down from here */
 
 /* Lowest address of the kernel's half. */
 #define KERNEL_HALF 0xffff800000000000

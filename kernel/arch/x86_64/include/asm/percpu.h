@@ -19,9 +19,15 @@
 	do {                                                                                       \
 		unsigned long v_ = (unsigned long)(v);                                             \
 		switch (sizeof(var)) {                                                             \
-		case 1: asm volatile(insn "b %b1, %%gs:%0" : "+m"(var) : "qi"((u8)v_) : "cc"); break; \
-		case 2: asm volatile(insn "w %w1, %%gs:%0" : "+m"(var) : "ri"((u16)v_) : "cc"); break; \
-		case 4: asm volatile(insn "l %k1, %%gs:%0" : "+m"(var) : "ri"((u32)v_) : "cc"); break; \
+		case 1:                                                                            \
+			asm volatile(insn "b %b1, %%gs:%0" : "+m"(var) : "qi"((u8)v_) : "cc");     \
+			break;                                                                     \
+		case 2:                                                                            \
+			asm volatile(insn "w %w1, %%gs:%0" : "+m"(var) : "ri"((u16)v_) : "cc");    \
+			break;                                                                     \
+		case 4:                                                                            \
+			asm volatile(insn "l %k1, %%gs:%0" : "+m"(var) : "ri"((u32)v_) : "cc");    \
+			break;                                                                     \
 		default: asm volatile(insn "q %q1, %%gs:%0" : "+m"(var) : "re"(v_) : "cc"); break; \
 		}                                                                                  \
 	} while (0)
@@ -44,8 +50,8 @@
 #define this_cpu_read_stable(var) this_cpu_load(, var)
 
 #define this_cpu_write(var, v) this_cpu_op2("mov", var, v)
-#define this_cpu_add(var, v)   this_cpu_op2("add", var, v)
-#define this_cpu_inc(var)      this_cpu_op1("inc", var)
+#define this_cpu_add(var, v) this_cpu_op2("add", var, v)
+#define this_cpu_inc(var) this_cpu_op1("inc", var)
 #define this_cpu_dec_and_test(var)                                                                 \
 	({                                                                                         \
 		bool z_;                                                                           \
@@ -58,8 +64,7 @@
 
 /* This CPU's offset; a per-CPU variable so that it is one load. Filled by arch_percpu_set_base(). */
 extern uintptr_t cpu_own_offset;
-#define this_cpu_ptr(var)                                                                          \
-	((__typeof__(var) *)((uintptr_t)&(var) + this_cpu_read(cpu_own_offset)))
+#define this_cpu_ptr(var) ((__typeof__(var) *)((uintptr_t) & (var) + this_cpu_read(cpu_own_offset)))
 
 /*
  * Makes `offset` this CPU's base, and reloads what the CPU itself finds by address in the per-CPU area

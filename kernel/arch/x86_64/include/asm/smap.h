@@ -5,14 +5,16 @@
 #pragma once
 
 #ifdef __ASSEMBLER__
+/* clang-format off */
 .macro SMAP_SITE insn:req
 661:	\insn
 	.pushsection .smap_sites, "a"
 	.quad 661b
 	.popsection
 .endm
+/* clang-format on */
 #define USER_ACCESS_BEGIN SMAP_SITE stac
-#define USER_ACCESS_END   SMAP_SITE clac
+#define USER_ACCESS_END SMAP_SITE clac
 #else
 #define SMAP_SITE(insn)                                                                            \
 	"661: " insn "\n\t.pushsection .smap_sites, \"a\"\n\t.quad 661b\n\t.popsection\n\t"

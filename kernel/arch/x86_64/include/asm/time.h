@@ -15,5 +15,6 @@ static inline u64 arch_clock_ns(void)
 	u64 delta = tsc_read() - arch_clock_params.base;
 
 	return arch_clock_params.base_ns +
-	       (u64)(((unsigned __int128)delta * arch_clock_params.mult) >> arch_clock_params.shift);
+	       (u64)(((unsigned __int128)delta * arch_clock_params.mult) >>
+		     arch_clock_params.shift);
 }
