@@ -54,14 +54,20 @@ bool file_limit_reached(void);
 extern u64 files_max; /* /proc/sys/fs/file-max */
 u64 files_open_count(void);
 
-/* path.c */
+/* lookup.c */
 struct walk_name { /* a path copied from user space */
 	char *s;
 	char small[120];
 };
 int walk_name_get(struct walk_name *n, uptr_t upath, bool empty_ok); /* 0, -EFAULT, -ENOENT, -ENAMETOOLONG */
 void walk_name_put(struct walk_name *n);
+struct dentry *dentry_get_parent(struct dentry *d); /* with a reference */
+/* One name in dir, from the cache or the file system: with a reference; may be negative. */
+int lookup_one(struct dentry *dir, const char *name, u32 len, u32 hash, struct dentry **out);
+/* The same under the lock of dir's inode. */
+int lookup_one_locked(struct dentry *dir, const char *name, u32 len, struct dentry **out);
 
+/* path.c, path_link.c */
 struct walk_link { /* a symlink being followed: what comes after it */
 	const char *rest;
 	char *buf;
@@ -94,7 +100,12 @@ void walk_end(struct walk *w); /* drops what is held, path included unless taken
 int walk_lookup_last(struct walk *w, struct dentry **out, bool locked);
 /* Follows a symlink found as last component: goes on to the next parent. */
 int walk_follow_last(struct walk *w, struct dentry *d);
-int lookup_one_locked(struct dentry *dir, const char *name, u32 len, struct dentry **out);
+/* Among the walk's own files. Stands on p: under rcu without references, otherwise p's become the walk's. */
+int walk_stand_on(struct walk *w, const struct path *p);
+int walk_jump_to_root(struct walk *w);
+int walk_follow_link(struct walk *w); /* stands on a symlink, with references: goes on with its text */
+void walk_pop_link(struct walk *w);
+bool walk_links_ended(const struct walk *w); /* nothing comes after any of the links being followed */
 struct mount *mount_find(struct mount *parent, struct dentry *d); /* under rcu */
 bool mount_get_live(struct mount *m);
 

@@ -7,12 +7,10 @@
  * takes references to where the walk stands and goes on with them. When that fails, or a sequence number
  * did not match, the result is -ECHILD and the whole walk is done again with references.
  *
- * Symlinks nest through a small stack, at most 40 in all. Manual: path_resolution(7), openat2(2).
+ * Symlinks are path_link.c's; names from user space and single names lookup.c's.
+ * Manual: path_resolution(7), openat2(2).
  */
-#include <arch/uaccess.h>
-#include <debug/panic.h>
 #include <lib/hash.h>
-#include <uapi/statfs.h>
 #include "internal.h"
 
 static struct fs_context *cur_fs(void)
@@ -25,34 +23,6 @@ static struct fs_context *cur_fs(void)
 static bool fs_shared(const struct fs_context *fs)
 {
 	return refcount_read(&fs->refs) > 1;
-}
-
-/* --- names from user space --- */
-
-int walk_name_get(struct walk_name *n, uptr_t upath, bool empty_ok)
-{
-	ssize_t len = copy_string_from_user(n->small, upath, sizeof(n->small));
-
-	n->s = n->small;
-	if (unlikely(len == -ENAMETOOLONG)) {
-		n->s = kmalloc(PATH_MAX, 0);
-		if (!n->s)
-			return -ENOMEM;
-		len = copy_string_from_user(n->s, upath, PATH_MAX);
-	}
-	if (len < 0) {
-		walk_name_put(n);
-		return (int)len;
-	}
-	if (len == 0 && !empty_ok)
-		return -ENOENT;
-	return 0;
-}
-
-void walk_name_put(struct walk_name *n)
-{
-	if (unlikely(n->s != n->small))
-		kfree(n->s);
 }
 
 /* --- references --- */
@@ -142,7 +112,7 @@ static void set_root(struct walk *w)
 }
 
 /* Stands on p: under rcu without references, otherwise p's become the walk's. */
-static int stand_on(struct walk *w, const struct path *p)
+int walk_stand_on(struct walk *w, const struct path *p)
 {
 	w->path = *p;
 	w->inode = p->dentry->inode;
@@ -154,7 +124,7 @@ static int stand_on(struct walk *w, const struct path *p)
 	return 0;
 }
 
-static int jump_to_root(struct walk *w)
+int walk_jump_to_root(struct walk *w)
 {
 	if (w->flags & LOOKUP_BENEATH)
 		return -EXDEV;
@@ -168,7 +138,7 @@ static int jump_to_root(struct walk *w)
 		if (old.dentry)
 			path_put(&old);
 	}
-	return stand_on(w, &w->root);
+	return walk_stand_on(w, &w->root);
 }
 
 /* --- mounts --- */
@@ -222,19 +192,6 @@ static int dotdot_rcu(struct walk *w)
 	return seq & 1 ? leave_rcu(w, -ECHILD) : 0;
 }
 
-/* With a reference. */
-static struct dentry *dentry_get_parent(struct dentry *d)
-{
-	struct dentry *parent;
-
-	rcu_read_lock();
-	do {
-		parent = READ_ONCE(d->parent);
-	} while (!dentry_get_live(parent));
-	rcu_read_unlock();
-	return parent;
-}
-
 static int dotdot_ref(struct walk *w)
 {
 	struct path p = w->path;
@@ -271,7 +228,7 @@ static int dotdot_ref(struct walk *w)
 		return -EXDEV;
 	}
 	path_put(&w->path);
-	return stand_on(w, &p);
+	return walk_stand_on(w, &p);
 }
 
 static int dotdot(struct walk *w)
@@ -281,167 +238,6 @@ static int dotdot(struct walk *w)
 		     w->path.mount == w->root.mount))
 		return -EXDEV;
 	return w->rcu ? dotdot_rcu(w) : dotdot_ref(w);
-}
-
-/* --- names --- */
-
-/* Asks the file system where the cache does not know; dir's inode is locked. */
-int lookup_one_locked(struct dentry *dir, const char *name, u32 len, struct dentry **out)
-{
-	struct inode *inode = dir->inode;
-	struct dentry *d = dcache_find(dir, name, len);
-	int err;
-
-	if (d && d->flags & DENTRY_REVALIDATE && !d->super->ops->revalidate(d)) {
-		dcache_drop(d);
-		dcache_prune(d);
-		dentry_put(d);
-		d = NULL;
-	}
-	if (d) {
-		*out = d;
-		return 0;
-	}
-	if (inode->flags & INODE_DEAD)
-		return -ENOENT;
-	if (!inode->ops || !inode->ops->lookup)
-		return -ENOTDIR;
-	d = dentry_create(dir, name, len);
-	if (!d)
-		return -ENOMEM;
-	err = inode->ops->lookup(inode, d);
-	if (err && err != -ENOENT) {
-		dentry_put(d);
-		return err;
-	}
-	*out = d;
-	return 0;
-}
-
-/* With a reference, from the cache or the file system; may be negative. */
-static int lookup_one(struct dentry *dir, const char *name, u32 len, u32 hash, struct dentry **out)
-{
-	struct dentry *d;
-	u32 seq;
-	int err;
-
-	rcu_read_lock();
-	d = dcache_find_rcu(dir, name, len, hash, &seq);
-	if (d && !dentry_get_live(d))
-		d = NULL;
-	rcu_read_unlock();
-	if (d && dentry_seq(d) == seq &&
-	    (!(d->flags & DENTRY_REVALIDATE) || d->super->ops->revalidate(d))) {
-		*out = d;
-		return 0;
-	}
-	if (d)
-		dentry_put(d);
-	rwsem_write_lock(&dir->inode->lock);
-	err = lookup_one_locked(dir, name, len, out);
-	rwsem_write_unlock(&dir->inode->lock);
-	return err;
-}
-
-/* --- symlinks --- */
-
-static void pop_link(struct walk *w)
-{
-	struct walk_link *l = &w->links[--w->depth];
-
-	kfree(l->buf);
-	path_put(&l->link);
-}
-
-static int push_link(struct walk *w, const char *rest, char *buf)
-{
-	struct walk_link *l;
-
-	if (w->depth == WALK_LINKS_INLINE && w->links == w->inline_links) {
-		w->links = kmalloc(WALK_LINKS_MAX * sizeof(*w->links), 0);
-		if (!w->links) {
-			w->links = w->inline_links;
-			return -ENOMEM;
-		}
-		memcpy(w->links, w->inline_links, sizeof(w->inline_links));
-	}
-	l = &w->links[w->depth++];
-	l->rest = rest;
-	l->buf = buf;
-	l->link = w->path; /* the link's references go along */
-	return 0;
-}
-
-static int follow_magic(struct walk *w)
-{
-	struct path to;
-	int err;
-
-	if (w->flags & (LOOKUP_NO_MAGICLINKS | LOOKUP_BENEATH | LOOKUP_IN_ROOT))
-		return w->flags & LOOKUP_NO_MAGICLINKS ? -ELOOP : -EXDEV;
-	err = w->inode->ops->follow(w->path.dentry, &to);
-	if (err)
-		return err;
-	if (w->flags & LOOKUP_NO_XDEV && to.mount != w->path.mount) {
-		path_put(&to);
-		return -EXDEV;
-	}
-	path_put(&w->path);
-	return stand_on(w, &to);
-}
-
-static int read_link(struct walk *w, char **buf)
-{
-	ssize_t n;
-
-	*buf = kmalloc(PATH_MAX, 0);
-	if (!*buf)
-		return -ENOMEM;
-	n = w->inode->ops->readlink(w->path.dentry, *buf, PATH_MAX - 1);
-	if (n < 0) {
-		kfree(*buf);
-		return (int)n;
-	}
-	(*buf)[n] = '\0';
-	return 0;
-}
-
-/* The walk stands on a symlink, with references: goes on with its text. */
-static int follow_link(struct walk *w)
-{
-	const char *text = w->inode->link;
-	struct path from;
-	char *buf = NULL;
-	int err;
-
-	if (w->flags & LOOKUP_NO_SYMLINKS || w->total_links++ >= WALK_LINKS_MAX ||
-	    w->path.mount->flags & MS_NOSYMFOLLOW)
-		return -ELOOP;
-	if (w->inode->ops && w->inode->ops->follow)
-		return follow_magic(w);
-	if (!text) {
-		if (!w->inode->ops || !w->inode->ops->readlink)
-			return -EIO;
-		err = read_link(w, &buf);
-		if (err)
-			return err;
-		text = buf;
-	}
-	if (!*text) {
-		kfree(buf);
-		return -ENOENT;
-	}
-	err = push_link(w, w->name, buf);
-	if (err) {
-		kfree(buf);
-		return err;
-	}
-	from.mount = w->path.mount;
-	from.dentry = dentry_get_parent(w->path.dentry);
-	mount_get(from.mount);
-	w->name = text;
-	stand_on(w, &from);
-	return *text == '/' ? jump_to_root(w) : 0;
 }
 
 /* --- steps --- */
@@ -467,9 +263,9 @@ static int step_ref(struct walk *w, const char *name, u32 len, u32 hash, bool fo
 		}
 		mount_put(w->path.mount);
 	}
-	stand_on(w, &next);
+	walk_stand_on(w, &next);
 	dentry_put(dir);
-	return S_ISLNK(w->inode->mode) && follow ? follow_link(w) : 0;
+	return S_ISLNK(w->inode->mode) && follow ? walk_follow_link(w) : 0;
 }
 
 static int step(struct walk *w, const char *name, u32 len, u32 hash, bool follow)
@@ -505,20 +301,7 @@ static int step(struct walk *w, const char *name, u32 len, u32 hash, bool follow
 	if (likely(!S_ISLNK(inode->mode) || !follow))
 		return 0;
 	err = unlazy(w);
-	return err ? err : follow_link(w);
-}
-
-static bool links_all_ended(const struct walk *w)
-{
-	for (unsigned i = 0; i < w->depth; i++) {
-		const char *rest = w->links[i].rest;
-
-		while (*rest == '/')
-			rest++;
-		if (*rest)
-			return false;
-	}
-	return true;
+	return err ? err : walk_follow_link(w);
 }
 
 /* A directory whose names all may look up needs no further question. */
@@ -558,12 +341,12 @@ static int walk_components(struct walk *w)
 				w->last_type = LAST_NONE;
 				return 0;
 			}
-			if (w->flags & LOOKUP_PARENT && links_all_ended(w)) {
+			if (w->flags & LOOKUP_PARENT && walk_links_ended(w)) {
 				w->last_type = LAST_NONE;
 				return 0;
 			}
 			w->name = w->links[w->depth - 1].rest;
-			pop_link(w);
+			walk_pop_link(w);
 			continue;
 		}
 		err = may_search(w->inode);
@@ -580,7 +363,7 @@ static int walk_components(struct walk *w)
 		for (rest = p; *rest == '/'; rest++)
 			;
 		trailing = rest != p;
-		final = !*rest && (!w->depth || links_all_ended(w));
+		final = !*rest && (!w->depth || walk_links_ended(w));
 		kind = kind_of_name(s, len);
 		w->name = rest;
 		if (final) {
@@ -623,12 +406,12 @@ static int start_at_fd(struct walk *w, int dirfd)
 	if (w->rcu && f.file->dentry) {
 		p.mount = f.file->mount;
 		p.dentry = f.file->dentry;
-		return stand_on(w, &p); /* the unshared table keeps it */
+		return walk_stand_on(w, &p); /* the unshared table keeps it */
 	}
 	leave_rcu(w, 0);
 	err = file_get_path(f.file, &p);
 	fd_put(f);
-	return err ? err : stand_on(w, &p);
+	return err ? err : walk_stand_on(w, &p);
 }
 
 static int start(struct walk *w, int dirfd)
@@ -639,10 +422,10 @@ static int start(struct walk *w, int dirfd)
 
 	w->path.dentry = NULL;
 	if (*w->name == '/' && !(w->flags & LOOKUP_IN_ROOT))
-		return jump_to_root(w);
+		return walk_jump_to_root(w);
 	if (dirfd == AT_FDCWD) {
 		fs_path(fs, &fs->cwd, &p, w->rcu);
-		err = stand_on(w, &p);
+		err = walk_stand_on(w, &p);
 	} else {
 		err = start_at_fd(w, dirfd);
 	}
@@ -693,7 +476,7 @@ int walk_start(struct walk *w, int dirfd, const char *name, unsigned flags)
 void walk_end(struct walk *w)
 {
 	while (w->depth)
-		pop_link(w);
+		walk_pop_link(w);
 	if (w->links != w->inline_links)
 		kfree(w->links);
 	w->links = w->inline_links;
@@ -711,7 +494,8 @@ int walk_lookup_last(struct walk *w, struct dentry **out, bool locked)
 
 	if (locked)
 		return lookup_one_locked(dir, w->last, w->last_len, out);
-	return lookup_one(dir, w->last, w->last_len, dentry_hash_name(dir, w->last, w->last_len), out);
+	return lookup_one(dir, w->last, w->last_len, dentry_hash_name(dir, w->last, w->last_len),
+			  out);
 }
 
 int walk_follow_last(struct walk *w, struct dentry *d)
@@ -721,40 +505,7 @@ int walk_follow_last(struct walk *w, struct dentry *d)
 
 	dentry_get(d);
 	dentry_put(w->path.dentry);
-	stand_on(w, &p);
-	err = follow_link(w);
+	walk_stand_on(w, &p);
+	err = walk_follow_link(w);
 	return err ? err : walk_components(w);
-}
-
-int path_lookup_at(int dirfd, const char *path, unsigned flags, struct path *out)
-{
-	struct walk w;
-	int err;
-
-	if (unlikely(!*path && !(flags & LOOKUP_EMPTY)))
-		return -ENOENT;
-	err = walk_start(&w, dirfd, path, flags);
-	if (likely(!err)) {
-		*out = w.path;
-		w.path.dentry = NULL;
-	}
-	walk_end(&w);
-	return err;
-}
-
-int path_lookup(const char *path, unsigned flags, struct path *out)
-{
-	return path_lookup_at(AT_FDCWD, path, flags, out);
-}
-
-int path_lookup_user(int dirfd, uptr_t upath, unsigned flags, struct path *out)
-{
-	struct walk_name n;
-	int err = walk_name_get(&n, upath, flags & LOOKUP_EMPTY);
-
-	if (err)
-		return err;
-	err = path_lookup_at(dirfd, n.s, flags, out);
-	walk_name_put(&n);
-	return err;
 }
