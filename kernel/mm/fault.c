@@ -136,8 +136,12 @@ enum fault_result fault_handle(struct vma *v, uptr_t addr, bool write, bool forc
 		return FAULT_NOMEM;
 	e = pte_read(l1);
 	if (unlikely(!pte_is_table(e))) {
-		if (pte_present(e))
-			return write && !pte_writable(e) ? huge_write(v, addr, l1) : FAULT_DONE;
+		if (pte_present(e)) {
+			if (write && !pte_writable(e))
+				return huge_write(v, addr, l1);
+			tlb_flush_local(addr);
+			return FAULT_DONE;
+		}
 		if (write && huge_wanted(v, addr)) {
 			enum fault_result r = huge_fault(v, addr, l1);
 

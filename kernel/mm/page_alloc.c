@@ -131,7 +131,7 @@ static void block_free(struct page *p, unsigned order)
 	for (; order < MAX_ORDER - 1; order++) {
 		struct page *buddy = pfn_to_page(pfn ^ (1ull << order));
 
-		if (!(READ_ONCE(buddy->flags) & PG_FREE) || buddy->order != order)
+		if (!(smp_load_acquire(&buddy->flags) & PG_FREE) || buddy->order != order)
 			break;
 		block_unlink(buddy, order);
 		pfn &= ~(1ull << order);
@@ -168,10 +168,11 @@ static u64 watermark(unsigned flags)
 
 /* --- per-CPU stacks; preemption off --- */
 
-static __always_inline void stack_push(struct cpu_pages *c, struct page *p)
+/* The order comes before PG_FREE: another CPU, which frees the buddy, must not take the page for a block. */
+static __always_inline void mark_cached(struct page *p)
 {
 	p->order = PAGE_ORDER_CACHED;
-	c->stack[c->count++] = p;
+	smp_store_release(&p->flags, (p->flags & PG_POISON) | PG_FREE);
 }
 
 /* Moves up to BATCH pages from the zone to this CPU's stack, smallest blocks first. */
@@ -187,8 +188,8 @@ static bool stack_refill(struct cpu_pages *c, unsigned flags)
 		struct page *p = block_take(order);
 
 		for (unsigned i = 1u << order; i-- > 0;) {
-			p[i].flags = (p[i].flags & PG_POISON) | PG_FREE;
-			stack_push(c, p + i);
+			mark_cached(p + i);
+			c->stack[c->count++] = p + i;
 		}
 		want -= 1u << order;
 	}
@@ -216,11 +217,12 @@ static __always_inline void free_one(struct cpu_pages *c, struct page *p)
 		panic("page %#llx freed with flags %#x", (unsigned long long)page_to_phys(p), flags);
 	if (flags & PG_ANON)
 		c->counters[MEM_ANON]--;
+	p->flags = 0;
 	poison_block(p, 0);
-	p->flags = (p->flags & PG_POISON) | PG_FREE;
+	mark_cached(p);
 	if (unlikely(c->count == STACK_MAX))
 		stack_drain(c, BATCH);
-	stack_push(c, p);
+	c->stack[c->count++] = p;
 }
 
 static __noinline void free_block(struct page *p, unsigned order)
@@ -267,7 +269,7 @@ static struct page *alloc_from_stack(unsigned flags)
 
 static bool may_reclaim(unsigned flags)
 {
-	return !(flags & ALLOC_ATOMIC) && !in_atomic() && arch_irqs_enabled();
+	return !(flags & (ALLOC_ATOMIC | ALLOC_NO_RECLAIM)) && !in_atomic() && arch_irqs_enabled();
 }
 
 /* The caches of this CPU may hold what would make a block, and clean cache pages can go. */
@@ -443,8 +445,8 @@ void page_free_zeroed(struct page *p)
 		return;
 	}
 	if (last_ref(p)) {
-		p->flags = PG_FREE;
-		p->order = PAGE_ORDER_CACHED;
+		p->flags = 0;
+		mark_cached(p);
 		c->zeroed[c->zero_count++] = p;
 	}
 	preempt_enable();

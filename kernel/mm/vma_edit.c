@@ -6,6 +6,7 @@
  * mm->lock for writing.
  */
 #include "vma.h"
+#include "huge.h"
 
 static bool alike(const struct vma *a, const struct vma *b)
 {
@@ -25,7 +26,7 @@ int vma_split(struct vma *v, uptr_t addr)
 	struct mm *mm = v->mm;
 	struct vma *upper;
 
-	if (mm->nr_vmas >= MM_MAP_COUNT_MAX)
+	if (mm->nr_vmas >= MM_MAP_COUNT_MAX || huge_split_at(mm, addr))
 		return -ENOMEM;
 	upper = vma_dup(mm, v);
 	if (!upper)

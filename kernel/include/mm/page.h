@@ -84,6 +84,7 @@ enum alloc_flag {
 	ALLOC_KERNEL = 0, /* may reclaim (sleep) when preemption is on */
 	ALLOC_ZERO = BIT(0),
 	ALLOC_ATOMIC = BIT(1), /* never sleeps; may use the reserve */
+	ALLOC_NO_RECLAIM = BIT(3), /* fails at once when there is none: the caller can do without */
 	ALLOC_USER = BIT(2), /* fails before the reserve is touched; out of memory kills or is -ENOMEM */
 };
 

@@ -386,3 +386,69 @@ int stage_mm_conservation(struct stage *s)
 	STAGE_CHECK(s, page_free_count() + 4 >= before);
 	return mm_test_check(s);
 }
+
+static int level_of(struct mm *mm, uptr_t addr)
+{
+	int level;
+
+	return pgtable_lookup(mm->root, addr, &level) ? level : -1;
+}
+
+/* Huge pages: used when asked for, split by partial changes, separated by fork, all given back. */
+int stage_huge_pages(struct stage *s)
+{
+	const uptr_t at = 0x40000000ul;
+	u64 before = page_free_count(), v;
+	struct mm *mm = mm_test_enter(), *child;
+
+	STAGE_CHECK(s, mm && mm_test_map(mm, at, 4 * 512, USER_RW | VM_HUGE));
+	for (unsigned i = 0; i < 4; i++)
+		STAGE_CHECK_EQ(s, put(at + i * HUGE_SIZE + 8, i + 1), 0);
+	STAGE_CHECK_EQ(s, mm->rss_anon, 4 * 512);
+	for (unsigned i = 0; i < 4; i++)
+		STAGE_CHECK_EQ(s, level_of(mm, at + i * HUGE_SIZE), 1);
+	STAGE_CHECK_EQ(s, get(at + HUGE_SIZE - 8, &v), 0);
+	STAGE_CHECK_EQ(s, v, 0);
+	STAGE_CHECK_EQ(s, mm_unmap(mm, at + PAGE_SIZE, PAGE_SIZE), 0);
+	STAGE_CHECK_EQ(s, level_of(mm, at), 0);
+	STAGE_CHECK_EQ(s, level_of(mm, at + PAGE_SIZE), -1);
+	STAGE_CHECK_EQ(s, mm->rss_anon, 4 * 512 - 1);
+	STAGE_CHECK_EQ(s, mm_protect(mm, at + HUGE_SIZE, PAGE_SIZE, VM_READ), 0);
+	STAGE_CHECK_EQ(s, put(at + HUGE_SIZE, 1), -EFAULT);
+	STAGE_CHECK_EQ(s, put(at + HUGE_SIZE + PAGE_SIZE, 1), 0);
+	STAGE_CHECK_EQ(s, mm_fork(mm, &child), 0);
+	STAGE_CHECK_EQ(s, put(at + 2 * HUGE_SIZE + 8, 33), 0);
+	mm_switch_current(child);
+	for (unsigned i = 0; i < 4; i++) {
+		STAGE_CHECK_EQ(s, get(at + i * HUGE_SIZE + 8, &v), 0);
+		STAGE_CHECK_EQ(s, v, i + 1);
+	}
+	STAGE_CHECK_EQ(s, put(at + 3 * HUGE_SIZE + 8, 44), 0);
+	mm_switch_current(mm);
+	mm_user_put(child);
+	STAGE_CHECK_EQ(s, get(at + 3 * HUGE_SIZE + 8, &v), 0);
+	STAGE_CHECK_EQ(s, v, 4);
+	STAGE_CHECK_EQ(s, mm_unmap(mm, at, 3 * HUGE_SIZE), 0);
+	STAGE_CHECK_EQ(s, mm->rss_anon, 512);
+	mm_test_leave(mm);
+	STAGE_CHECK(s, page_free_count() + 24 >= before);
+	return mm_test_check(s);
+}
+
+/* A region that is filled in order gets huge pages after its first span; a sparse one does not. */
+int stage_huge_adaptive(struct stage *s)
+{
+	const uptr_t at = 0x40000000ul;
+	struct mm *mm = mm_test_enter();
+
+	STAGE_CHECK(s, mm && mm_test_map(mm, at, 6 * 512, USER_RW));
+	for (uptr_t a = at; a < at + 3 * HUGE_SIZE; a += PAGE_SIZE)
+		STAGE_CHECK_EQ(s, put(a, a), 0);
+	STAGE_CHECK_EQ(s, level_of(mm, at), 0);
+	STAGE_CHECK_EQ(s, level_of(mm, at + HUGE_SIZE), 1);
+	STAGE_CHECK_EQ(s, level_of(mm, at + 2 * HUGE_SIZE), 1);
+	STAGE_CHECK_EQ(s, put(at + 5 * HUGE_SIZE, 1), 0);
+	STAGE_CHECK_EQ(s, level_of(mm, at + 5 * HUGE_SIZE), 0);
+	mm_test_leave(mm);
+	return mm_test_check(s);
+}
