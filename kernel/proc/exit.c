@@ -286,6 +286,8 @@ void proc_thread_exit(u32 status)
 	drop_files(t);
 	atomic_dec(&t->cred->user->threads);
 	thread_count_drop();
+	/* Once this thread has left, the others may end the process, and its parent release it. */
+	proc_get(p);
 	last = leave_process(t, p, status);
 	if (last) {
 		itimers_exit(p);
@@ -293,7 +295,6 @@ void proc_thread_exit(u32 status)
 	}
 	if (last && p == proc_init_proc)
 		end_of_init(p->exit_status);
-	proc_get(p);
 	if (!leader)
 		release_thread(t);
 	if (last)
