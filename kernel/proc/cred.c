@@ -24,7 +24,6 @@ struct cred init_cred = {
 	.user = &root_user,
 };
 
-
 void cred_init(void)
 {
 	hlist_add_head(&root_user.link, &users[hash_u64(0, USER_HASH_BITS)]);
@@ -34,9 +33,8 @@ static struct user_count *user_find(u32 uid)
 {
 	struct user_count *u;
 
-	hlist_for_each_entry(u, &users[hash_u64(uid, USER_HASH_BITS)], link)
-		if (u->uid == uid)
-			return u;
+	hlist_for_each_entry(u, &users[hash_u64(uid, USER_HASH_BITS)],
+			     link) if (u->uid == uid) return u;
 	return NULL;
 }
 
@@ -70,8 +68,8 @@ void user_put(struct user_count *u)
 		return;
 	refs = refcount_read(&u->refs);
 	while (refs > 1)
-		if (__atomic_compare_exchange_n(&u->refs.v, &refs, refs - 1, true,
-						__ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		if (__atomic_compare_exchange_n(&u->refs.v, &refs, refs - 1, true, __ATOMIC_RELEASE,
+						__ATOMIC_RELAXED))
 			return;
 	spin_lock(&user_lock);
 	if (!refcount_dec_and_test(&u->refs))

@@ -210,7 +210,8 @@ static void note_layout(struct exec *e, const struct image *im)
 			mm->data_end = max(mm->data_end, end);
 		}
 	}
-	mm->brk_start = ALIGN_UP(im->bias + im->layout.brk, PAGE_SIZE) + exec_random_below(RANDOM_BRK);
+	mm->brk_start =
+		ALIGN_UP(im->bias + im->layout.brk, PAGE_SIZE) + exec_random_below(RANDOM_BRK);
 	mm->brk = mm->brk_start;
 }
 
@@ -308,8 +309,8 @@ int elf_load(struct exec *e)
 		goto out;
 	e->entry = e->start_ip = im.bias + im.h.e_entry;
 	e->phnum = im.h.e_phnum;
-	e->phdr = im.bias + (im.layout.phdr_vaddr ? im.layout.phdr_vaddr :
-						    im.layout.low + im.h.e_phoff);
+	e->phdr = im.bias +
+		  (im.layout.phdr_vaddr ? im.layout.phdr_vaddr : im.layout.low + im.h.e_phoff);
 	note_layout(e, &im);
 	file_get(e->file);
 	e->mm->exe = e->file;

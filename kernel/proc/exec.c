@@ -117,7 +117,8 @@ static int parse_script(char *line, char **interp, char **arg)
 		p++;
 	if (!*p) {
 		*arg = NULL;
-		return cut && end == line + EXEC_HEAD ? -ENOEXEC : 0; /* the name itself is cut off */
+		return cut && end == line + EXEC_HEAD ? -ENOEXEC
+						      : 0; /* the name itself is cut off */
 	}
 	*p++ = '\0';
 	while (blank(*p))
@@ -170,8 +171,7 @@ static bool ids_from_file(const struct exec *e, const struct cred *c, u32 *euid,
 
 	*euid = c->euid;
 	*egid = c->egid;
-	if (current->proc->no_new_privs || !e->file->mount ||
-	    (e->file->mount->flags & MS_NOSUID))
+	if (current->proc->no_new_privs || !e->file->mount || (e->file->mount->flags & MS_NOSUID))
 		return false;
 	if (inode->mode & S_ISUID)
 		*euid = inode->uid;
@@ -393,7 +393,8 @@ static int enter(struct exec *e)
 	become(e, fresh);
 	error = elf_build_stack(e, &sp);
 	if (error) {
-		log_warn("exec: %s: pid %d: cannot write the new stack (%d)", e->path, p->pid, error);
+		log_warn("exec: %s: pid %d: cannot write the new stack (%d)", e->path, p->pid,
+			 error);
 		proc_exit_group(WSTATUS_SIGNAL(SIGKILL));
 	}
 	arch_thread_exec(arch_thread_regs(current), e->start_ip, sp);

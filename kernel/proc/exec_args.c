@@ -82,8 +82,8 @@ static int add_user(struct exec *e, uptr_t s)
 {
 	for (;;) {
 		size_t room = min_t(size_t, e->args_size - e->args_len, EXEC_STRING_MAX);
-		ssize_t n = room ? copy_string_from_user(e->args + e->args_len, s, room) :
-				   -ENAMETOOLONG;
+		ssize_t n = room ? copy_string_from_user(e->args + e->args_len, s, room)
+				 : -ENAMETOOLONG;
 		int error;
 
 		if (n >= 0) {

@@ -101,8 +101,7 @@ static bool autoreaps(struct proc *parent)
 {
 	const struct ksigaction *a = &parent->sighand->action[SIGCHLD - 1];
 
-	return parent != &kernel_proc &&
-	       (a->handler == SIG_IGN || (a->flags & SA_NOCLDWAIT));
+	return parent != &kernel_proc && (a->handler == SIG_IGN || (a->flags & SA_NOCLDWAIT));
 }
 
 static void fill_child_info(struct proc *p, struct siginfo *info)
@@ -110,7 +109,8 @@ static void fill_child_info(struct proc *p, struct siginfo *info)
 	u32 sig = p->exit_status & 0x7f;
 
 	*info = (struct siginfo){ .si_signo = p->exit_signal };
-	info->si_code = sig ? (p->exit_status & WSTATUS_CORE ? CLD_DUMPED : CLD_KILLED) : CLD_EXITED;
+	info->si_code =
+		sig ? (p->exit_status & WSTATUS_CORE ? CLD_DUMPED : CLD_KILLED) : CLD_EXITED;
 	info->si_child_pid = p->pid;
 	info->si_child_uid = p->leader->cred->uid;
 	info->si_status = sig ? (s32)sig : (s32)(p->exit_status >> 8);

@@ -13,12 +13,11 @@
 #include <fs/vfs.h>
 
 /* Flags that are accepted and mean nothing here. */
-#define CLONE_IGNORED                                                                              \
-	(CLONE_PTRACE | CLONE_SYSVSEM | CLONE_DETACHED | CLONE_UNTRACED | CLONE_IO)
+#define CLONE_IGNORED (CLONE_PTRACE | CLONE_SYSVSEM | CLONE_DETACHED | CLONE_UNTRACED | CLONE_IO)
 #define CLONE_KNOWN                                                                                \
 	(CLONE_IGNORED | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK |         \
-	 CLONE_PARENT | CLONE_THREAD | CLONE_SETTLS | CLONE_PARENT_SETTID |                        \
-	 CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_CLEAR_SIGHAND)
+	 CLONE_PARENT | CLONE_THREAD | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | \
+	 CLONE_CHILD_SETTID | CLONE_CLEAR_SIGHAND)
 
 static int check_flags(const struct clone_request *r)
 {

@@ -21,7 +21,8 @@ void pid_init(void);
 int pid_alloc(s32 nr, struct pid **out);
 
 /* --- proc.c --- */
-extern struct proc kernel_proc; /* pid 0: parent of PID 1 and of what the kernel starts; never ends */
+extern struct proc
+	kernel_proc; /* pid 0: parent of PID 1 and of what the kernel starts; never ends */
 int proc_alloc(struct proc **out);
 int thread_proc_alloc(struct thread *t); /* sets t->tp; its pid is the caller's to fill in */
 void thread_proc_free(struct thread_proc *tp); /* after a grace period */
@@ -122,8 +123,8 @@ long proc_wait_kernel(struct proc *parent, s32 pid, u64 deadline_ns, struct wait
 #define SIG_STOP_SET (sigmask(SIGSTOP) | sigmask(SIGTSTP) | sigmask(SIGTTIN) | sigmask(SIGTTOU))
 #define SIG_IGNORE_SET (sigmask(SIGCONT) | sigmask(SIGCHLD) | sigmask(SIGWINCH) | sigmask(SIGURG))
 #define SIG_SYNC_SET                                                                               \
-	(sigmask(SIGSEGV) | sigmask(SIGBUS) | sigmask(SIGILL) | sigmask(SIGTRAP) | sigmask(SIGFPE) | \
-	 sigmask(SIGSYS))
+	(sigmask(SIGSEGV) | sigmask(SIGBUS) | sigmask(SIGILL) | sigmask(SIGTRAP) |                 \
+	 sigmask(SIGFPE) | sigmask(SIGSYS))
 
 void signal_init(void);
 void sigqueue_caches_init(void);
@@ -151,7 +152,8 @@ int signal_send_locked(struct proc *p, struct thread *t, bool group, int sig,
 		       const struct siginfo *info);
 /* A timer's entry, sighand lock held: queues it unless it still is. Any context. */
 enum timer_signal { TIMER_SIGNAL_QUEUED, TIMER_SIGNAL_OVERRUN, TIMER_SIGNAL_IGNORED };
-enum timer_signal signal_send_timer(struct proc *p, struct thread *t, bool group, struct sigqueue *e);
+enum timer_signal signal_send_timer(struct proc *p, struct thread *t, bool group,
+				    struct sigqueue *e);
 void signal_recalc(struct thread *t); /* lock held: TF_SIGNAL set anew; cleared only for current */
 void signal_retarget(struct proc *p); /* lock held: others look at the process's pending signals */
 bool signal_ignored_by(struct proc *p, int sig); /* lock held: SIG_IGN, or by default */

@@ -28,14 +28,10 @@ static u64 cpu_time(struct proc *p, bool user_only)
 u64 itimer_clock_now(const struct itimer *t)
 {
 	switch (t->clock) {
-	case TIMER_CPU_USER:
-		return cpu_time(t->proc, true);
-	case TIMER_CPU:
-		return cpu_time(t->proc, false);
-	case TIMER_CPU_THREAD:
-		return t->target ? sched_runtime_ns(t->target) : 0;
-	default:
-		return time_monotonic_ns();
+	case TIMER_CPU_USER: return cpu_time(t->proc, true);
+	case TIMER_CPU: return cpu_time(t->proc, false);
+	case TIMER_CPU_THREAD: return t->target ? sched_runtime_ns(t->target) : 0;
+	default: return time_monotonic_ns();
 	}
 }
 
@@ -89,9 +85,9 @@ static void cpu_limit_expired(struct itimer *t, u64 now)
 	struct siginfo info = { .si_signo = hard ? SIGKILL : SIGXCPU, .si_code = SI_KERNEL };
 
 	if (p->nr_threads)
-		signal_send_locked(p, list_first_entry(&p->threads, struct thread_proc,
-						       group_link)->thread, true,
-				   info.si_signo, &info);
+		signal_send_locked(
+			p, list_first_entry(&p->threads, struct thread_proc, group_link)->thread,
+			true, info.si_signo, &info);
 	t->deadline = now + NSEC_PER_SEC; /* again each second until the hard limit */
 	arm(t, now);
 }

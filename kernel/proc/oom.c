@@ -42,7 +42,8 @@ static struct proc *choose(u64 *victim_rss)
 		s64 points = badness(p, &rss);
 
 		if (rss)
-			log_info("oom: %6d %-16s %8llu KiB", p->pid, p->leader ? p->leader->comm : "?",
+			log_info("oom: %6d %-16s %8llu KiB", p->pid,
+				 p->leader ? p->leader->comm : "?",
 				 (unsigned long long)rss * (PAGE_SIZE / 1024));
 		if (points > most) {
 			if (best)

@@ -185,16 +185,11 @@ void proc_release(struct proc *p)
 char proc_state_char(struct thread *t)
 {
 	switch (READ_ONCE(t->state)) {
-	case TS_RUNNING:
-		return 'R';
-	case TS_SLEEP_INT:
-		return 'S';
-	case TS_STOPPED:
-		return 'T';
-	case TS_DEAD:
-		return 'Z';
-	default:
-		return 'D';
+	case TS_RUNNING: return 'R';
+	case TS_SLEEP_INT: return 'S';
+	case TS_STOPPED: return 'T';
+	case TS_DEAD: return 'Z';
+	default: return 'D';
 	}
 }
 
@@ -221,7 +216,7 @@ void proc_usage_self(struct proc *p, struct proc_usage *out)
 	struct sighand *sh = sighand_lock(p, &flags);
 
 	*out = (struct proc_usage){ p->utime_ns, p->stime_ns, p->min_flt, p->maj_flt,
-				    p->nvcsw,	 p->nivcsw,   p->maxrss };
+				    p->nvcsw,    p->nivcsw,   p->maxrss };
 	list_for_each_entry(tp, &p->threads, group_link) {
 		const struct thread *t = tp->thread;
 		u64 utime, stime;

@@ -11,27 +11,17 @@ static int clock_of(int clock, enum timer_clock *out)
 {
 	switch (clock) {
 	case CLOCK_REALTIME:
-	case CLOCK_TAI:
-		*out = TIMER_REALTIME;
-		return 0;
+	case CLOCK_TAI: *out = TIMER_REALTIME; return 0;
 	case CLOCK_MONOTONIC:
-	case CLOCK_BOOTTIME:
-		*out = TIMER_MONOTONIC;
-		return 0;
-	case CLOCK_PROCESS_CPUTIME_ID:
-		*out = TIMER_CPU;
-		return 0;
-	case CLOCK_THREAD_CPUTIME_ID:
-		*out = TIMER_CPU_THREAD;
-		return 0;
+	case CLOCK_BOOTTIME: *out = TIMER_MONOTONIC; return 0;
+	case CLOCK_PROCESS_CPUTIME_ID: *out = TIMER_CPU; return 0;
+	case CLOCK_THREAD_CPUTIME_ID: *out = TIMER_CPU_THREAD; return 0;
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_REALTIME_COARSE:
 	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_REALTIME_ALARM:
-	case CLOCK_BOOTTIME_ALARM:
-		return -EOPNOTSUPP;
-	default:
-		return -EINVAL;
+	case CLOCK_BOOTTIME_ALARM: return -EOPNOTSUPP;
+	default: return -EINVAL;
 	}
 }
 
@@ -65,13 +55,11 @@ static int set_event(struct ptimer *pt, const struct sigevent *ev)
 	switch (how) {
 	case SIGEV_NONE:
 	case SIGEV_SIGNAL:
-	case SIGEV_THREAD:
-		return 0;
+	case SIGEV_THREAD: return 0;
 	case SIGEV_SIGNAL | SIGEV_THREAD_ID:
 		pt->t.group = false;
 		return find_target(ev->sigev_tid, &pt->t.target);
-	default:
-		return -EINVAL;
+	default: return -EINVAL;
 	}
 }
 

@@ -6,10 +6,10 @@
 #include <debug/klog.h>
 
 static const char *const names[] = {
-	"?",	   "SIGHUP",  "SIGINT",	  "SIGQUIT", "SIGILL",	  "SIGTRAP", "SIGABRT", "SIGBUS",
-	"SIGFPE",  "SIGKILL", "SIGUSR1",  "SIGSEGV", "SIGUSR2",	  "SIGPIPE", "SIGALRM", "SIGTERM",
-	"SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP",  "SIGTTIN", "SIGTTOU", "SIGURG",
-	"SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",   "SIGPWR",	"SIGSYS",
+	"?",         "SIGHUP",  "SIGINT",    "SIGQUIT", "SIGILL",   "SIGTRAP", "SIGABRT", "SIGBUS",
+	"SIGFPE",    "SIGKILL", "SIGUSR1",   "SIGSEGV", "SIGUSR2",  "SIGPIPE", "SIGALRM", "SIGTERM",
+	"SIGSTKFLT", "SIGCHLD", "SIGCONT",   "SIGSTOP", "SIGTSTP",  "SIGTTIN", "SIGTTOU", "SIGURG",
+	"SIGXCPU",   "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",   "SIGPWR",  "SIGSYS",
 };
 
 const char *signal_name(int sig)
@@ -21,17 +21,14 @@ static const char *fault_reason(const struct siginfo *info)
 {
 	switch (info->si_signo) {
 	case SIGSEGV:
-		return info->si_code == SEGV_MAPERR ? "nothing is mapped there" :
-		       info->si_code == SEGV_ACCERR ? "the mapping does not allow it" :
-						      "general protection or a bad frame";
+		return info->si_code == SEGV_MAPERR   ? "nothing is mapped there"
+		       : info->si_code == SEGV_ACCERR ? "the mapping does not allow it"
+						      : "general protection or a bad frame";
 	case SIGBUS:
 		return info->si_code == BUS_ADRALN ? "misaligned" : "beyond the end of the object";
-	case SIGILL:
-		return "illegal instruction";
-	case SIGFPE:
-		return info->si_code == FPE_INTDIV ? "integer division" : "floating point";
-	default:
-		return "trap";
+	case SIGILL: return "illegal instruction";
+	case SIGFPE: return info->si_code == FPE_INTDIV ? "integer division" : "floating point";
+	default: return "trap";
 	}
 }
 
@@ -70,8 +67,8 @@ void report_fatal_signal(const struct siginfo *info)
 
 	event_fatal(info, ip);
 	if (is_fault(info))
-		log_info("%s[%d]: %s: %s; address 0x%lx, ip 0x%lx, sp 0x%lx, code %d", current->comm,
-			 pid, signal_name(info->si_signo), fault_reason(info),
+		log_info("%s[%d]: %s: %s; address 0x%lx, ip 0x%lx, sp 0x%lx, code %d",
+			 current->comm, pid, signal_name(info->si_signo), fault_reason(info),
 			 (unsigned long)info->si_addr, ip, regs_sp(regs), info->si_code);
 	else if (info->si_code <= 0)
 		log_info("%s[%d]: ended by %s from pid %d, uid %u; ip 0x%lx", current->comm, pid,

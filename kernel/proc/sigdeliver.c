@@ -252,12 +252,8 @@ static void restart_without_handler(struct regs *regs)
 	switch (regs_syscall_result(regs)) {
 	case -ERESTARTSYS:
 	case -ERESTARTNOINTR:
-	case -ERESTARTNOHAND:
-		regs_restart_syscall(regs);
-		break;
-	case -ERESTART_RESTARTBLOCK:
-		regs_restart_block(regs);
-		break;
+	case -ERESTARTNOHAND: regs_restart_syscall(regs); break;
+	case -ERESTART_RESTARTBLOCK: regs_restart_block(regs); break;
 	}
 }
 
@@ -270,13 +266,9 @@ static void restart_before_handler(struct regs *regs, const struct ksigaction *a
 			break;
 		}
 		fallthrough;
-	case -ERESTARTNOINTR:
-		regs_restart_syscall(regs);
-		break;
+	case -ERESTARTNOINTR: regs_restart_syscall(regs); break;
 	case -ERESTARTNOHAND:
-	case -ERESTART_RESTARTBLOCK:
-		regs_set_syscall_result(regs, -EINTR);
-		break;
+	case -ERESTART_RESTARTBLOCK: regs_set_syscall_result(regs, -EINTR); break;
 	}
 }
 
@@ -300,7 +292,8 @@ static bool on_altstack(const struct thread_proc *tp, uptr_t sp)
 	/* With SS_AUTODISARM the stack is free again as soon as its handler runs. */
 	if (tp->altstack_flags & SS_AUTODISARM)
 		return false;
-	return tp->altstack_size && sp > tp->altstack_sp && sp - tp->altstack_sp <= tp->altstack_size;
+	return tp->altstack_size && sp > tp->altstack_sp &&
+	       sp - tp->altstack_sp <= tp->altstack_size;
 }
 
 int signal_altstack_flags(uptr_t sp)

@@ -214,7 +214,8 @@ static void wake_receiver(struct proc *p, struct thread *t, bool group, int sig,
 		signal_wake(t, sig == SIGKILL);
 }
 
-static void queued(struct proc *p, struct thread *t, bool group, int sig, const struct siginfo *info)
+static void queued(struct proc *p, struct thread *t, bool group, int sig,
+		   const struct siginfo *info)
 {
 	if (waitq_active(&p->sighand->signalfd_wait))
 		waitq_wake_all(&p->sighand->signalfd_wait, 0);
@@ -322,7 +323,8 @@ int signal_send_pgrp(struct pid *pgrp, int sig, const struct siginfo *info)
 	return result;
 }
 
-enum timer_signal signal_send_timer(struct proc *p, struct thread *t, bool group, struct sigqueue *e)
+enum timer_signal signal_send_timer(struct proc *p, struct thread *t, bool group,
+				    struct sigqueue *e)
 {
 	int sig = e->info.si_signo;
 	struct signal_queue *q;

@@ -23,7 +23,8 @@
 /* What one stage's program wrote. */
 struct capture {
 	struct spinlock lock;
-	char line[LINE_MAX], last[LINE_MAX]; /* [x] lock: the one being written, the last complete one */
+	char line[LINE_MAX],
+		last[LINE_MAX]; /* [x] lock: the one being written, the last complete one */
 	size_t len;
 	struct refcount refs; /* open files, and the runner */
 };
@@ -131,7 +132,8 @@ static int open_input(void)
 static void run_program(void *arg)
 {
 	const struct run *r = arg;
-	char *const envp[] = { (char *)"PATH=/bin:/sbin:/usr/bin:/usr/sbin", (char *)"HOME=/", NULL };
+	char *const envp[] = { (char *)"PATH=/bin:/sbin:/usr/bin:/usr/sbin", (char *)"HOME=/",
+			       NULL };
 	int error = proc_set_pgrp_of(0, 0);
 
 	if (!error)
@@ -208,9 +210,10 @@ static void log_left(void)
 		struct thread *t = p->leader;
 
 		if (t)
-			log_warn("stage: left behind: %d (%s), state %d, %u threads, leader %c flags 0x%x",
-				 p->pid, t->comm, (int)p->state, p->nr_threads, proc_state_char(t),
-				 t->flags);
+			log_warn(
+				"stage: left behind: %d (%s), state %d, %u threads, leader %c flags 0x%x",
+				p->pid, t->comm, (int)p->state, p->nr_threads, proc_state_char(t),
+				t->flags);
 		proc_put(p);
 	}
 }
@@ -242,7 +245,8 @@ static int judge(struct stage *s, const struct run *r, const char *last)
 	if (!r->status)
 		return 0;
 	if (sig)
-		return stage_fail(s, "ended by %s%s%s", signal_name((int)sig), *last ? ": " : "", last);
+		return stage_fail(s, "ended by %s%s%s", signal_name((int)sig), *last ? ": " : "",
+				  last);
 	if (r->status == WSTATUS_EXIT(EXIT_SKIP))
 		return stage_skip(s, "%s", *last ? last : "skipped by the program");
 	return stage_fail(s, "exit %u%s%s", r->status >> 8, *last ? ": " : "", last);
@@ -282,7 +286,8 @@ static int run_user_stage(struct stage *s)
 	const char *argv[] = { PROGRAM, s->id, NULL };
 	/* The runner's own watch must not fire first. */
 	struct run r = { .argv = argv,
-			 .deadline_ns = time_monotonic_ns() + s->deadline_ms * NSEC_PER_MSEC * 9 / 10 };
+			 .deadline_ns =
+				 time_monotonic_ns() + s->deadline_ms * NSEC_PER_MSEC * 9 / 10 };
 	char last[LINE_MAX];
 	int error = run_to_end(&r, last), result;
 

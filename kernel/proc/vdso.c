@@ -44,7 +44,8 @@ int vdso_map(struct mm *mm)
 	a = (struct mmap_args){ .addr = at + PAGE_SIZE,
 				.len = size,
 				.fixed = true,
-				.vm_flags = VM_READ | VM_EXEC | VM_MAYREAD | VM_MAYEXEC | VM_SPECIAL,
+				.vm_flags =
+					VM_READ | VM_EXEC | VM_MAYREAD | VM_MAYEXEC | VM_SPECIAL,
 				.ops = &vdso_ops };
 	error = mm_map(mm, &a, &at);
 	if (!error)

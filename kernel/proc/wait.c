@@ -69,7 +69,8 @@ static bool take_stopped(struct proc *child, const struct wait_request *w, struc
 	return found;
 }
 
-static bool take_continued(struct proc *child, const struct wait_request *w, struct wait_result *out)
+static bool take_continued(struct proc *child, const struct wait_request *w,
+			   struct wait_result *out)
 {
 	irqflags_t flags;
 	struct sighand *sh;

@@ -312,13 +312,10 @@ long sys_setgroups(int size, uptr_t list)
 static unsigned cap_words(u32 version)
 {
 	switch (version) {
-	case _LINUX_CAPABILITY_VERSION_1:
-		return 1;
+	case _LINUX_CAPABILITY_VERSION_1: return 1;
 	case _LINUX_CAPABILITY_VERSION_2:
-	case _LINUX_CAPABILITY_VERSION_3:
-		return 2;
-	default:
-		return 0;
+	case _LINUX_CAPABILITY_VERSION_3: return 2;
+	default: return 0;
 	}
 }
 

@@ -137,17 +137,10 @@ long sys_getrusage(int who, uptr_t ru)
 	struct rusage r;
 
 	switch (who) {
-	case RUSAGE_SELF:
-		proc_usage_self(current->proc, &u);
-		break;
-	case RUSAGE_CHILDREN:
-		proc_usage_children(current->proc, &u);
-		break;
-	case RUSAGE_THREAD:
-		usage_of_thread(&u);
-		break;
-	default:
-		return -EINVAL;
+	case RUSAGE_SELF: proc_usage_self(current->proc, &u); break;
+	case RUSAGE_CHILDREN: proc_usage_children(current->proc, &u); break;
+	case RUSAGE_THREAD: usage_of_thread(&u); break;
+	default: return -EINVAL;
 	}
 	rusage_fill(&r, &u);
 	return copy_obj_to_user(ru, &r);
@@ -260,8 +253,15 @@ long sys_getrandom(uptr_t buf, size_t len, unsigned int flags)
 
 /* --- the kernel log --- */
 
-enum { SYSLOG_READ_ALL = 3, SYSLOG_READ_CLEAR = 4, SYSLOG_CLEAR = 5, SYSLOG_CONSOLE_OFF = 6,
-       SYSLOG_CONSOLE_LEVEL = 8, SYSLOG_SIZE_UNREAD = 9, SYSLOG_SIZE_BUFFER = 10 };
+enum {
+	SYSLOG_READ_ALL = 3,
+	SYSLOG_READ_CLEAR = 4,
+	SYSLOG_CLEAR = 5,
+	SYSLOG_CONSOLE_OFF = 6,
+	SYSLOG_CONSOLE_LEVEL = 8,
+	SYSLOG_SIZE_UNREAD = 9,
+	SYSLOG_SIZE_BUFFER = 10
+};
 #define SYSLOG_SIZE (64 * 1024)
 
 static u64 syslog_cleared; /* [a] position that SYSLOG_CLEAR set */
@@ -312,10 +312,8 @@ long sys_syslog(int type, uptr_t buf, int len)
 		WRITE_ONCE(syslog_cleared, pos);
 		return 0;
 	}
-	case SYSLOG_SIZE_BUFFER:
-		return SYSLOG_SIZE / 2;
-	case SYSLOG_CONSOLE_LEVEL:
-		return len < 1 || len > 8 ? -EINVAL : 0;
+	case SYSLOG_SIZE_BUFFER: return SYSLOG_SIZE / 2;
+	case SYSLOG_CONSOLE_LEVEL: return len < 1 || len > 8 ? -EINVAL : 0;
 	default: /* reading as it comes is /dev/kmsg's; the console is not switched from here */
 		return type == 2 ? -EINVAL : 0;
 	}
@@ -337,19 +335,11 @@ long sys_reboot(unsigned int magic1, unsigned int magic2, unsigned int cmd, uptr
 		return -EINVAL;
 	switch (cmd) {
 	case LINUX_REBOOT_CMD_RESTART:
-	case LINUX_REBOOT_CMD_RESTART2:
-		log_info("reboot: restarting");
-		machine_reboot();
-	case LINUX_REBOOT_CMD_POWER_OFF:
-		log_info("reboot: power off");
-		machine_poweroff();
-	case LINUX_REBOOT_CMD_HALT:
-		log_info("reboot: halted");
-		machine_halt();
+	case LINUX_REBOOT_CMD_RESTART2: log_info("reboot: restarting"); machine_reboot();
+	case LINUX_REBOOT_CMD_POWER_OFF: log_info("reboot: power off"); machine_poweroff();
+	case LINUX_REBOOT_CMD_HALT: log_info("reboot: halted"); machine_halt();
 	case LINUX_REBOOT_CMD_CAD_ON:
-	case LINUX_REBOOT_CMD_CAD_OFF:
-		return 0;
-	default:
-		return -EINVAL;
+	case LINUX_REBOOT_CMD_CAD_OFF: return 0;
+	default: return -EINVAL;
 	}
 }

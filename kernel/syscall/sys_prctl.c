@@ -123,22 +123,15 @@ static long ambient(unsigned long op, unsigned long cap)
 static long prctl_cred(int option, unsigned long a2, unsigned long a3)
 {
 	switch (option) {
-	case PR_GET_KEEPCAPS:
-		return !!(current->cred->securebits & SECBIT_KEEP_CAPS);
-	case PR_SET_KEEPCAPS:
-		return set_keepcaps(a2);
-	case PR_GET_SECUREBITS:
-		return current->cred->securebits;
-	case PR_SET_SECUREBITS:
-		return set_securebits(a2);
+	case PR_GET_KEEPCAPS: return !!(current->cred->securebits & SECBIT_KEEP_CAPS);
+	case PR_SET_KEEPCAPS: return set_keepcaps(a2);
+	case PR_GET_SECUREBITS: return current->cred->securebits;
+	case PR_SET_SECUREBITS: return set_securebits(a2);
 	case PR_CAPBSET_READ:
 		return a2 > CAP_LAST_CAP ? -EINVAL : !!(current->cred->cap_bounding & (1ull << a2));
-	case PR_CAPBSET_DROP:
-		return drop_bounding(a2);
-	case PR_CAP_AMBIENT:
-		return ambient(a2, a3);
-	default:
-		return -ENOSYS;
+	case PR_CAPBSET_DROP: return drop_bounding(a2);
+	case PR_CAP_AMBIENT: return ambient(a2, a3);
+	default: return -ENOSYS;
 	}
 }
 
@@ -158,45 +151,31 @@ long sys_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4,
 	if (result != -ENOSYS)
 		return result;
 	switch (option) {
-	case PR_SET_PDEATHSIG:
-		return set_pdeathsig(a2);
-	case PR_GET_PDEATHSIG:
-		return put_user_u32(a2, (u32)current->tp->pdeath_signal);
-	case PR_GET_DUMPABLE:
-		return p->dumpable;
+	case PR_SET_PDEATHSIG: return set_pdeathsig(a2);
+	case PR_GET_PDEATHSIG: return put_user_u32(a2, (u32)current->tp->pdeath_signal);
+	case PR_GET_DUMPABLE: return p->dumpable;
 	case PR_SET_DUMPABLE:
 		if (a2 > 1)
 			return -EINVAL;
 		p->dumpable = a2;
 		return 0;
-	case PR_SET_NAME:
-		return set_name(a2);
-	case PR_GET_NAME:
-		return get_name(a2);
-	case PR_SET_CHILD_SUBREAPER:
-		p->is_subreaper = a2;
-		return 0;
-	case PR_GET_CHILD_SUBREAPER:
-		return put_user_u32(a2, p->is_subreaper);
+	case PR_SET_NAME: return set_name(a2);
+	case PR_GET_NAME: return get_name(a2);
+	case PR_SET_CHILD_SUBREAPER: p->is_subreaper = a2; return 0;
+	case PR_GET_CHILD_SUBREAPER: return put_user_u32(a2, p->is_subreaper);
 	case PR_SET_NO_NEW_PRIVS:
 		if (a2 != 1 || a3 || a4 || a5)
 			return -EINVAL;
 		p->no_new_privs = true;
 		return 0;
-	case PR_GET_NO_NEW_PRIVS:
-		return a2 || a3 || a4 || a5 ? -EINVAL : p->no_new_privs;
-	case PR_GET_TID_ADDRESS:
-		return put_user_u64(a2, current->tp->clear_child_tid);
-	case PR_GET_TIMERSLACK:
-		return 50000;
+	case PR_GET_NO_NEW_PRIVS: return a2 || a3 || a4 || a5 ? -EINVAL : p->no_new_privs;
+	case PR_GET_TID_ADDRESS: return put_user_u64(a2, current->tp->clear_child_tid);
+	case PR_GET_TIMERSLACK: return 50000;
 	case PR_SET_TIMERSLACK: /* timers are exact anyway */
-	case PR_SET_THP_DISABLE:
-		return 0;
+	case PR_SET_THP_DISABLE: return 0;
 	case PR_GET_THP_DISABLE:
-	case PR_GET_SECCOMP:
-		return 0;
-	default:
-		return -EINVAL;
+	case PR_GET_SECCOMP: return 0;
+	default: return -EINVAL;
 	}
 }
 

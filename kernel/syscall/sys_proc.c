@@ -195,19 +195,15 @@ static int request_by_type(struct wait_request *w, int type, int id)
 	w->type = type;
 	w->id = id;
 	switch (type) {
-	case P_ALL:
-		return 0;
-	case P_PID:
-		return id > 0 ? 0 : -EINVAL;
+	case P_ALL: return 0;
+	case P_PID: return id > 0 ? 0 : -EINVAL;
 	case P_PGID:
 		if (id < 0)
 			return -EINVAL;
 		w->pgrp = pid_get_nr(id ? id : proc_pgrp_id(current->proc));
 		return w->pgrp ? 0 : -ECHILD;
-	case P_PIDFD:
-		return id < 0 ? -EINVAL : -EBADF;
-	default:
-		return -EINVAL;
+	case P_PIDFD: return id < 0 ? -EINVAL : -EBADF;
+	default: return -EINVAL;
 	}
 }
 
@@ -326,7 +322,8 @@ long sys_unshare(unsigned long flags)
 
 	if (flags & CLONE_NAMESPACES)
 		return fs_capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
-	if (flags & ~(CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM))
+	if (flags &
+	    ~(CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM))
 		return -EINVAL;
 	if ((flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) && current->proc->nr_threads > 1)
 		return -EINVAL;

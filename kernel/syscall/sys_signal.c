@@ -47,17 +47,10 @@ long sys_rt_sigprocmask(int how, uptr_t set, uptr_t old, size_t sigsetsize)
 		if (get_user_u64(&arg, set))
 			return -EFAULT;
 		switch (how) {
-		case SIG_BLOCK:
-			mask |= arg;
-			break;
-		case SIG_UNBLOCK:
-			mask &= ~arg;
-			break;
-		case SIG_SETMASK:
-			mask = arg;
-			break;
-		default:
-			return -EINVAL;
+		case SIG_BLOCK: mask |= arg; break;
+		case SIG_UNBLOCK: mask &= ~arg; break;
+		case SIG_SETMASK: mask = arg; break;
+		default: return -EINVAL;
 		}
 		signal_set_mask(mask);
 	}

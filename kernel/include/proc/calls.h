@@ -14,7 +14,6 @@ long proc_clone(const struct clone_request *r);
 /* The work behind execve(2), execveat(2). */
 int proc_exec_user(int dirfd, uptr_t upath, uptr_t argv, uptr_t envp, int at_flags);
 
-
 __noreturn void proc_thread_exit(u32 wait_status);
 
 struct wait_request {

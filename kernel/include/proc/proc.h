@@ -43,7 +43,8 @@ struct proc {
 	struct tty *tty; /* controlling terminal [x] tree */
 	struct sighand *sighand; /* handlers: shared by CLONE_SIGHAND */
 	struct signal_queue shared_pending; /* [x] sighand lock */
-	struct thread *signal_next; /* [x] sighand lock: where the next shared signal is tried first */
+	struct thread
+		*signal_next; /* [x] sighand lock: where the next shared signal is tried first */
 	struct waitq child_wait; /* waitpid sleeps here */
 	int exit_signal; /* to the parent; SIGCHLD or as cloned */
 	u32 exit_status; /* wait status form */
@@ -58,7 +59,8 @@ struct proc {
 	int stop_signal;
 	bool unkillable; /* PID 1: default actions do not apply to it */
 	struct thread *exec_thread; /* [x] sighand lock: kills the others to exec */
-	struct siginfo fatal_info; /* [x] sighand lock: of the signal that ends it, for the report */
+	struct siginfo
+		fatal_info; /* [x] sighand lock: of the signal that ends it, for the report */
 	bool is_subreaper;
 	bool kernel_waits; /* a child of the kernel's that it waits for: no autoreap */
 	struct rlimit64 limits[RLIM_NLIMITS]; /* [x] sighand lock; reads are plain */

@@ -25,7 +25,8 @@ struct sigqueue {
 		struct list link;
 		struct rcu_head rcu; /* when it is freed in an interrupt */
 	};
-	struct user_count *user; /* whose RLIMIT_SIGPENDING it counts against; NULL: a timer's own */
+	struct user_count
+		*user; /* whose RLIMIT_SIGPENDING it counts against; NULL: a timer's own */
 	struct siginfo info;
 };
 

@@ -20,7 +20,8 @@ size_t proc_test_make_elf(u8 *buf, const u8 *code, const u8 *end);
 int proc_test_write_file(const char *path, const void *data, size_t n);
 /* Makes the program and runs it with argv[0] its path: its wait status. 0, -EXXX. */
 int proc_test_run(const u8 *code, const u8 *end, u32 *status);
-#define PROC_TEST_RUN(name, status) proc_test_run(user_code_##name, user_code_##name##_end, (status))
+#define PROC_TEST_RUN(name, status)                                                                \
+	proc_test_run(user_code_##name, user_code_##name##_end, (status))
 /* Starts it, not waited for; reference in *out; proc_test_end() kills and reaps it. */
 int proc_test_start(const u8 *code, const u8 *end, struct proc **out);
 #define PROC_TEST_START(name, out) proc_test_start(user_code_##name, user_code_##name##_end, (out))

@@ -173,13 +173,15 @@ int stage_wait_right_child(struct stage *s)
 
 	STAGE_CHECK_EQ(s, PROC_TEST_START(spin, &spin), 0);
 	STAGE_CHECK_EQ(s, PROC_TEST_START(exit42, &other), 0);
-	waited = proc_wait_kernel(&kernel_proc, other->pid, time_monotonic_ns() + 5 * NSEC_PER_SEC, &r);
+	waited = proc_wait_kernel(&kernel_proc, other->pid, time_monotonic_ns() + 5 * NSEC_PER_SEC,
+				  &r);
 	STAGE_CHECK_EQ(s, waited, other->pid);
 	STAGE_CHECK_EQ(s, r.status, WSTATUS_EXIT(42));
 	STAGE_CHECK_EQ(s, r.code, CLD_EXITED);
 	STAGE_CHECK_EQ(s, proc_wait_kernel(&kernel_proc, other->pid, TIME_NEVER, &r), -ECHILD);
 	proc_put(other);
-	waited = proc_wait_kernel(&kernel_proc, spin->pid, time_monotonic_ns() + 20 * NSEC_PER_MSEC, &r);
+	waited = proc_wait_kernel(&kernel_proc, spin->pid, time_monotonic_ns() + 20 * NSEC_PER_MSEC,
+				  &r);
 	status = proc_test_end(spin);
 	STAGE_CHECK_EQ(s, waited, -ETIMEDOUT);
 	STAGE_CHECK_EQ(s, status, SIGKILL);

@@ -98,18 +98,18 @@ static int exec_garbage(struct stage *s)
 	unsigned accepted = 0;
 	char *const argv[] = { (char *)BAD_PATH, NULL };
 	u8 *buf = kmalloc(PAGE_SIZE, 0);
-	size_t n;
 
 	STAGE_CHECK(s, buf);
-	n = proc_test_make_elf(buf, user_code_exit42, user_code_exit42_end);
-	for (size_t len = 0; len < sizeof(struct elf64_ehdr) + sizeof(struct elf64_phdr); len += 3) {
+	(void)proc_test_make_elf(buf, user_code_exit42, user_code_exit42_end);
+	for (size_t len = 0; len < sizeof(struct elf64_ehdr) + sizeof(struct elf64_phdr);
+	     len += 3) {
 		STAGE_CHECK_EQ(s, proc_test_write_file(BAD_PATH, buf, len), 0);
 		STAGE_CHECK(s, proc_exec(BAD_PATH, argv, argv + 1) < 0);
 	}
 	for (unsigned i = 0; i < 64; i++) {
 		u64 noise[2];
+		size_t n = proc_test_make_elf(buf, user_code_exit42, user_code_exit42_end);
 
-		n = proc_test_make_elf(buf, user_code_exit42, user_code_exit42_end);
 		random_bytes(noise, sizeof(noise));
 		memcpy(buf + 64 + i % 6 * 8, noise, 8);
 		/* What could be executed is in use, and not overwritten. */
@@ -157,9 +157,11 @@ static int check_stack(struct stage *s)
 	u8 *buf = kmalloc(PAGE_SIZE, 0);
 
 	STAGE_CHECK(s, buf);
-	STAGE_CHECK_EQ(s, proc_test_write_file(GOOD_PATH, buf,
-					       proc_test_make_elf(buf, user_code_exit42,
-								  user_code_exit42_end)), 0);
+	STAGE_CHECK_EQ(s,
+		       proc_test_write_file(
+			       GOOD_PATH, buf,
+			       proc_test_make_elf(buf, user_code_exit42, user_code_exit42_end)),
+		       0);
 	kfree(buf);
 	STAGE_CHECK_EQ(s, proc_exec(GOOD_PATH, argv, envp), 0);
 	sp = regs_sp(arch_thread_regs(current));
@@ -199,8 +201,9 @@ static int long_arguments(struct stage *s)
 	STAGE_CHECK_EQ(s, proc_exec(GOOD_PATH, argv, envp), -E2BIG);
 	big[EXEC_STRING_MAX - 1] = '\0';
 	STAGE_CHECK_EQ(s, proc_exec(GOOD_PATH, argv, envp), 0);
-	STAGE_CHECK_EQ(s, user_strnlen(word_at(regs_sp(arch_thread_regs(current)) + 16),
-				       EXEC_STRING_MAX), EXEC_STRING_MAX - 1);
+	STAGE_CHECK_EQ(
+		s, user_strnlen(word_at(regs_sp(arch_thread_regs(current)) + 16), EXEC_STRING_MAX),
+		EXEC_STRING_MAX - 1);
 	kfree(big);
 	return 0;
 }
@@ -212,7 +215,8 @@ int stage_exec_argument_limit(struct stage *s)
 
 static int run_script(struct stage *s)
 {
-	static const char text[] = "#! " GOOD_PATH "  one argument \nrest\n", loop[] = "#!" BAD_PATH "\n";
+	static const char text[] = "#! " GOOD_PATH "  one argument \nrest\n",
+			  loop[] = "#!" BAD_PATH "\n";
 	char *const argv[] = { (char *)"zero", (char *)"last", NULL };
 	uptr_t sp;
 

@@ -146,12 +146,14 @@ static int alarm_arrives(struct stage *s)
 	struct siginfo info;
 
 	signal_set_mask(sigmask(SIGALRM));
-	STAGE_CHECK_EQ(s, itimer_set(ITIMER_REAL, 3 * NSEC_PER_MSEC, 2 * NSEC_PER_MSEC, &value,
-				     &interval), 0);
+	STAGE_CHECK_EQ(
+		s, itimer_set(ITIMER_REAL, 3 * NSEC_PER_MSEC, 2 * NSEC_PER_MSEC, &value, &interval),
+		0);
 	STAGE_CHECK_EQ(s, value, 0);
 	for (unsigned i = 0; i < 3; i++)
-		STAGE_CHECK_EQ(s, signal_timed_wait(sigmask(SIGALRM), &info,
-						    before + 2 * NSEC_PER_SEC), SIGALRM);
+		STAGE_CHECK_EQ(
+			s, signal_timed_wait(sigmask(SIGALRM), &info, before + 2 * NSEC_PER_SEC),
+			SIGALRM);
 	STAGE_CHECK(s, time_monotonic_ns() - before >= 7 * NSEC_PER_MSEC);
 	STAGE_CHECK_EQ(s, itimer_get(ITIMER_REAL, &value, &interval), 0);
 	STAGE_CHECK_EQ(s, interval, 2 * NSEC_PER_MSEC);
@@ -175,8 +177,9 @@ static int posix_overrun(struct stage *s)
 
 	signal_set_mask(sigmask(SIGRTMIN + 4));
 	STAGE_CHECK_EQ(s, ptimer_create(CLOCK_MONOTONIC, &ev, &id), 0);
-	STAGE_CHECK_EQ(s, ptimer_set(id, false, NSEC_PER_MSEC, NSEC_PER_MSEC, &old_value,
-				     &old_interval), 0);
+	STAGE_CHECK_EQ(
+		s, ptimer_set(id, false, NSEC_PER_MSEC, NSEC_PER_MSEC, &old_value, &old_interval),
+		0);
 	proc_test_sleep_ms(12);
 	STAGE_CHECK_EQ(s, signal_dequeue(sigmask(SIGRTMIN + 4), &info), SIGRTMIN + 4);
 	STAGE_CHECK_EQ(s, info.si_code, SI_TIMER);
