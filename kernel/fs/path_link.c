@@ -9,7 +9,6 @@
  * All of it holds references; the walk leaves rcu before. Manual: symlink(7), path_resolution(7).
  */
 #include <uapi/statfs.h>
-#include <uapi/statfs.h>
 #include "internal.h"
 
 void walk_pop_link(struct walk *w)

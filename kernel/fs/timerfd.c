@@ -142,7 +142,7 @@ static void timerfd_release(struct file *f)
 static void timerfd_fdinfo(struct file *f, char *buf, size_t size)
 {
 	struct timerfd *t = f->private;
-	u64 value, interval;
+	u64 value = 0, interval = 0;
 
 	timerfd_get(f, &value, &interval);
 	snprintf(buf, size,

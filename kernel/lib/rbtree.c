@@ -114,6 +114,9 @@ static __always_inline void erase_fix(struct rb_node *n, struct rb_node *parent,
 			rotate(root, parent, left, aug);
 			sib = left ? parent->right : parent->left;
 		}
+		/* n's side lacks a black node, so its sibling's side has one more. */
+		if (!sib)
+			__builtin_unreachable();
 		near = left ? sib->left : sib->right;
 		far = left ? sib->right : sib->left;
 		if (is_black(near) && is_black(far)) {

@@ -28,22 +28,23 @@ static void *slot_object(const struct kcache *c, const struct page *slab, unsign
 static struct page *slab_create(struct kcache *c, unsigned flags)
 {
 	struct page *slab = page_alloc(c->order, flags & (ALLOC_ATOMIC | ALLOC_USER));
+	unsigned i = c->per_slab; /* at least one */
 	void *next = NULL;
 
 	if (!slab)
 		return NULL;
-	for (unsigned i = 1; i < 1u << c->order; i++) {
-		slab[i].flags = PG_SLAB | PG_TAIL;
-		slab[i].cache = c;
-		slab[i].freelist = slab;
+	for (unsigned tail = 1; tail < 1u << c->order; tail++) {
+		slab[tail].flags = PG_SLAB | PG_TAIL;
+		slab[tail].cache = c;
+		slab[tail].freelist = slab;
 	}
-	for (unsigned i = c->per_slab; i-- > 0;) {
-		void *obj = slot_object(c, slab, i);
+	do {
+		void *obj = slot_object(c, slab, --i);
 
 		slab_debug_init_object(c, obj);
 		*(void **)obj = next;
 		next = obj;
-	}
+	} while (i);
 	slab->cache = c;
 	slab->freelist = next;
 	slab->slab_objects = 0;
@@ -127,7 +128,7 @@ static void return_object(struct kcache *c, void *obj, struct list *dead)
 	slab->freelist = obj;
 	if (--slab->slab_objects)
 		return;
-	if (c->nr_empty < SLAB_EMPTY_MAX) {
+	if (c->nr_empty < SLAB_EMPTY_MAX || INJECT("slab_never_freed")) {
 		c->nr_empty++;
 		list_move_tail(&slab->link, &c->partial);
 	} else {

@@ -103,6 +103,7 @@ int block_submit_wait(struct blockdev *b, struct block_request *r)
 	r->private = &done;
 	block_submit(b, r);
 	completion_wait(&done);
+	r->private = NULL;
 	return r->status;
 }
 

@@ -71,11 +71,12 @@ static void console_interrupt(struct virtio_device *d)
 	struct vcon *con = d->driver;
 	u32 keys[MAX_PORTS];
 	irqflags_t flags = spin_lock_irqsave(&con->lock);
+	unsigned n = con->nr_ports; /* may grow when the lock is given up */
 
-	for (unsigned i = 0; i < con->nr_ports; i++)
+	for (unsigned i = 0; i < n; i++)
 		keys[i] = con->ports[i].rx ? port_collect(&con->ports[i]) : 0;
 	spin_unlock_irqrestore(&con->lock, flags);
-	for (unsigned i = 0; i < con->nr_ports; i++)
+	for (unsigned i = 0; i < n; i++)
 		if (keys[i])
 			waitq_wake_all(&con->ports[i].wait, keys[i]);
 	if (con->ctrl_rx && virtq_has_used(con->ctrl_rx))
