@@ -102,11 +102,13 @@ static enum fault_result write_fault(struct vma *v, uptr_t addr, pte_t *slot, pt
 	struct spinlock *lock = pte_lock_of(slot);
 	bool sole = READ_ONCE(p->refs) == 1 && p->flags & PG_ANON;
 
-	if (!(v->flags & VM_SHARED && v->mapping) && (!sole || INJECT("cow_never_reuses")))
+	if (!(v->flags & VM_SHARED && v->mapping) && (!sole || INJECT("cow_never_reuses")) &&
+	    !(INJECT("cow_shares") && p->flags & PG_ANON))
 		return copy_page(v, addr, slot, e);
 	spin_lock(lock);
 	/* Under the lock, one reference cannot become two: they come from this entry. */
-	if (pte_read(slot).v == e.v && (v->flags & VM_SHARED || READ_ONCE(p->refs) == 1))
+	if (pte_read(slot).v == e.v &&
+	    (v->flags & VM_SHARED || READ_ONCE(p->refs) == 1 || INJECT("cow_shares")))
 		make_writable(v, addr, slot, e);
 	spin_unlock(lock);
 	if (v->flags & VM_SHARED && v->mapping)
@@ -179,7 +181,7 @@ int stack_expand(struct vma *v, uptr_t addr)
 	if (addr < MM_MMAP_MIN || v->end - addr > mm_limit_get(MM_LIMIT_STACK))
 		return -ENOMEM;
 	if (prev && prev->flags & VM_ACCESS && !(prev->flags & VM_GROWSDOWN) &&
-	    addr - MIN(addr, MM_STACK_GAP) < prev->end)
+	    addr - MIN(addr, MM_STACK_GAP) < prev->end && !INJECT("stack_no_gap"))
 		return -ENOMEM;
 	if (prev && addr < prev->end)
 		return -ENOMEM;
@@ -271,7 +273,8 @@ int mm_fault(uptr_t addr, enum fault_access access, bool present, bool user, int
 		}
 		if (unlikely(!access_ok(v, access, present))) {
 			rwsem_read_unlock(&mm->lock);
-			return fail(code, SIGSEGV_NR, CODE_ACCERR);
+			return fail(code, SIGSEGV_NR,
+				    INJECT("fault_wrong_code") ? CODE_MAPERR : CODE_ACCERR);
 		}
 		r = fault_handle(v, addr, access == FAULT_WRITE, false);
 		rwsem_read_unlock(&mm->lock);

@@ -80,8 +80,8 @@ static enum fault_result read_around(struct vma *v, uptr_t addr, pte_t *slot, st
 	u64 index, n;
 	unsigned here;
 
-	if (from < v->start)
-		from = v->start;
+	if (from < v->start || INJECT("no_fault_around"))
+		from = INJECT("no_fault_around") ? addr : v->start;
 	here = (unsigned)((addr - from) >> PAGE_SHIFT);
 	index = vma_index(v, from);
 	n = (min(v->end, ALIGN_DOWN(addr, AROUND * PAGE_SIZE) + AROUND * PAGE_SIZE) - from) >>
@@ -91,8 +91,8 @@ static enum fault_result read_around(struct vma *v, uptr_t addr, pte_t *slot, st
 	if (pages[here])
 		page_put(pages[here]);
 	pages[here] = p;
-	return map_pages(v, slot - here, pages, (unsigned)n, here, read_prot(v)) ? FAULT_DONE :
-										     FAULT_RETRY;
+	return map_pages(v, slot - here, pages, (unsigned)n, here, read_prot(v)) ? FAULT_DONE
+										 : FAULT_RETRY;
 }
 
 static enum fault_result write_shared(struct vma *v, pte_t *slot, struct page *p)
@@ -138,7 +138,7 @@ enum fault_result fault_file(struct vma *v, uptr_t addr, pte_t *slot, bool write
 	struct page *p;
 	int err;
 
-	if (unlikely(index >= limit))
+	if (unlikely(index >= limit) && !INJECT("no_sigbus"))
 		return FAULT_SIGBUS;
 	err = mapping_get_page(v->mapping, index, &p);
 	if (unlikely(err))

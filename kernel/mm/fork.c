@@ -31,7 +31,7 @@ static void copy_entries(struct copy *c, pte_t *from, pte_t *to, unsigned n, uns
 			continue;
 		page_get(p);
 		c->anon++;
-		if (pte_writable(e)) {
+		if (pte_writable(e) && !INJECT("fork_keeps_writable")) {
 			e = pte_make(pte_paddr(e), prot);
 			pte_write(&from[i], e);
 			c->flush = true;
@@ -93,7 +93,7 @@ static int copy_vmas(struct copy *c)
 		last = n;
 		if (!v->has_anon)
 			continue;
-		if (v->flags & VM_WIPEONFORK) {
+		if (v->flags & VM_WIPEONFORK && !INJECT("fork_no_wipe")) {
 			n->has_anon = false;
 			continue;
 		}

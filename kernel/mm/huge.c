@@ -45,7 +45,7 @@ bool huge_wanted(const struct vma *v, uptr_t addr)
 
 	if (v->mapping || v->ops || v->file || v->flags & (VM_NOHUGE | VM_GROWSDOWN | VM_SPECIAL))
 		return false;
-	if (base < v->start || base + HUGE_SIZE > v->end)
+	if (base < v->start || base + HUGE_SIZE > v->end || INJECT("huge_never"))
 		return false;
 	if (v->flags & VM_HUGE)
 		return true;

@@ -7,14 +7,14 @@
 #define SMALL_MAX 1024
 #define KMALLOC_MAX_CACHED 8192
 
-static const u16 sizes[] = { 16,  32,  48,  64,	  80,	96,   128,  160,  192,	256,
-			     320, 384, 512, 640, 768, 1024, 1536, 2048, 3072, 4096, 8192 };
-static const char *const names[] = {
-	"kmalloc-16",  "kmalloc-32",  "kmalloc-48",   "kmalloc-64",   "kmalloc-80",   "kmalloc-96",
-	"kmalloc-128", "kmalloc-160", "kmalloc-192",  "kmalloc-256",  "kmalloc-320",  "kmalloc-384",
-	"kmalloc-512", "kmalloc-640", "kmalloc-768",  "kmalloc-1024", "kmalloc-1536", "kmalloc-2048",
-	"kmalloc-3072", "kmalloc-4096", "kmalloc-8192"
-};
+static const u16 sizes[] = { 16,  32,  48,  64,  80,   96,   128,  160,  192,  256, 320,
+			     384, 512, 640, 768, 1024, 1536, 2048, 3072, 4096, 8192 };
+static const char *const names[] = { "kmalloc-16",   "kmalloc-32",   "kmalloc-48",   "kmalloc-64",
+				     "kmalloc-80",   "kmalloc-96",   "kmalloc-128",  "kmalloc-160",
+				     "kmalloc-192",  "kmalloc-256",  "kmalloc-320",  "kmalloc-384",
+				     "kmalloc-512",  "kmalloc-640",  "kmalloc-768",  "kmalloc-1024",
+				     "kmalloc-1536", "kmalloc-2048", "kmalloc-3072", "kmalloc-4096",
+				     "kmalloc-8192" };
 static struct kcache *caches[ARRAY_SIZE(sizes)]; /* [I] */
 static struct kcache *small[SMALL_MAX / 16 + 1]; /* [I] by size in units of 16, rounded up */
 

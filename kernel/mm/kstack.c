@@ -74,6 +74,8 @@ void *kstack_alloc(void)
 		return NULL;
 	}
 	atomic64_add(&mem_kstack_pages, KSTACK_SIZE / PAGE_SIZE);
+	if (INJECT("kstack_no_guard"))
+		(void)kernel_map_alloc(slot_stack(slot) - PAGE_SIZE, PAGE_SIZE, ALLOC_KERNEL);
 	return (void *)slot_stack(slot);
 }
 

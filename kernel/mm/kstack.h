@@ -4,8 +4,8 @@
 #include <arch/thread.h>
 
 /* A slot: the guard half, unmapped, then the stack. A power of two, so that any address tells its slot. */
-#define KSTACK_SLOT	   (2 * KSTACK_SIZE)
-#define KSTACK_MAX	   65536
+#define KSTACK_SLOT (2 * KSTACK_SIZE)
+#define KSTACK_MAX 65536
 #define KSTACK_REGION_SIZE ((vaddr_t)KSTACK_SLOT * KSTACK_MAX)
 
 /* Maps fresh pages (or unmaps and frees them) in [va, va + size). 0 or -ENOMEM. vmalloc.c. */

@@ -75,6 +75,8 @@ static int drop_pages(struct vma *v, uptr_t start, uptr_t end)
 {
 	struct unmap_batch b;
 
+	if (INJECT("dontneed_ignored"))
+		return 0;
 	unmap_begin(&b, v->mm);
 	unmap_entries(&b, v, start, end, true);
 	unmap_end(&b);
@@ -209,8 +211,8 @@ static int for_each_vma(struct mm *mm, uptr_t start, uptr_t end, int advice, boo
 				break;
 		}
 		stop = min(v->end, end);
-		err = flags ? advise_flags(v, start, stop, advice) :
-			      advise_pages(v, start, stop, advice);
+		err = flags ? advise_flags(v, start, stop, advice)
+			    : advise_pages(v, start, stop, advice);
 		if (err)
 			return err;
 		start = stop;

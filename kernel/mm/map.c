@@ -10,7 +10,7 @@
 #define BOTTOMUP_BASE ALIGN_DOWN(USER_TOP / 3, PAGE_SIZE)
 
 #define LOW_BASE 0x40000000ul /* MAP_32BIT */
-#define LOW_END  0x80000000ul
+#define LOW_END 0x80000000ul
 
 u64 (*mm_limit)(enum mm_limit which);
 
@@ -63,7 +63,7 @@ int mm_place(struct mm *mm, uptr_t hint, size_t len, uptr_t *out)
 	if (len > USER_TOP - MM_MMAP_MIN)
 		return -ENOMEM;
 	if (addr) {
-		addr = max(addr, MM_MMAP_MIN);
+		addr = max(addr, MM_MMAP_MIN) + (INJECT("hint_ignored") ? PAGE_SIZE : 0);
 		if (addr <= USER_TOP - len && range_free(mm, addr, len)) {
 			*out = addr;
 			return 0;
@@ -258,7 +258,7 @@ int mm_brk(struct mm *mm, uptr_t brk)
 	err = 0;
 	if (to > from)
 		err = brk_grow(mm, from, to);
-	else if (to < from)
+	else if (to < from && !INJECT("brk_never_shrinks"))
 		err = unmap_locked(mm, to, from);
 	if (!err)
 		mm->brk = brk;

@@ -185,6 +185,8 @@ static int create(struct mapping *m, u64 index, struct page **out)
 		return err;
 	}
 	if (reads) {
+		if (INJECT("cache_reads_twice"))
+			(void)m->ops->read_page(m, p);
 		err = m->ops->read_page(m, p);
 		if (!err)
 			__atomic_fetch_or(&p->flags, PG_UPTODATE, __ATOMIC_RELEASE);

@@ -115,7 +115,8 @@ static int move_mapping(const struct remap *r, struct vma *v)
 	if (v->mapping || v->ops)
 		n->pgoff = vma_index(v, r->addr);
 	vma_insert(r->mm, n);
-	moved = move_entries(v, r->addr, r->new_addr, r->old_len);
+	moved = INJECT("mremap_drops") ? r->old_len
+				       : move_entries(v, r->addr, r->new_addr, r->old_len);
 	if (moved < r->old_len) {
 		(void)move_entries(n, r->new_addr, r->addr, moved); /* its tables are there */
 		vma_erase(r->mm, n);
@@ -220,8 +221,10 @@ static int remap_locked(struct remap *r)
 int mm_remap(struct mm *mm, uptr_t addr, size_t old_len, size_t new_len, unsigned flags,
 	     uptr_t new_addr, uptr_t *out)
 {
-	struct remap r = { mm,	  addr, new_addr, ALIGN_UP(old_len, PAGE_SIZE), ALIGN_UP(new_len, PAGE_SIZE),
-			   flags };
+	struct remap r = {
+		mm,   addr, new_addr, ALIGN_UP(old_len, PAGE_SIZE), ALIGN_UP(new_len, PAGE_SIZE),
+		flags
+	};
 	struct vma *v;
 	bool locked;
 	int err;

@@ -18,10 +18,10 @@
 #include "internal.h"
 #include <mm/tlb.h>
 
-#define STACK_MAX  256 /* pages a CPU keeps */
-#define ZERO_MAX   128 /* zeroed pages a CPU keeps */
-#define ZERO_IDLE  64 /* how many the idle loop makes */
-#define BATCH	   64
+#define STACK_MAX 256 /* pages a CPU keeps */
+#define ZERO_MAX 128 /* zeroed pages a CPU keeps */
+#define ZERO_IDLE 64 /* how many the idle loop makes */
+#define BATCH 64
 
 struct cpu_pages {
 	u32 count, zero_count;
@@ -128,7 +128,7 @@ static void block_free(struct page *p, unsigned order)
 	u64 pfn = page_to_pfn(p);
 
 	zone.nr_free += 1ull << order;
-	for (; order < MAX_ORDER - 1; order++) {
+	for (; order < MAX_ORDER - 1 && !INJECT("buddy_no_merge"); order++) {
 		struct page *buddy = pfn_to_page(pfn ^ (1ull << order));
 
 		if (!(smp_load_acquire(&buddy->flags) & PG_FREE) || buddy->order != order)
@@ -161,7 +161,7 @@ static struct page *block_take(unsigned order)
 
 static u64 watermark(unsigned flags)
 {
-	if (flags & ALLOC_ATOMIC)
+	if (flags & ALLOC_ATOMIC || INJECT("no_reserve"))
 		return 0;
 	return flags & ALLOC_USER ? zone.reserve : zone.reserve / 2;
 }
@@ -214,9 +214,12 @@ static __always_inline void free_one(struct cpu_pages *c, struct page *p)
 	u32 flags = p->flags;
 
 	if (unlikely(flags & (PG_FREE | PG_RESERVED | PG_SLAB | PG_CACHE | PG_LOCKED)))
-		panic("page %#llx freed with flags %#x", (unsigned long long)page_to_phys(p), flags);
+		panic("page %#llx freed with flags %#x", (unsigned long long)page_to_phys(p),
+		      flags);
 	if (flags & PG_ANON)
 		c->counters[MEM_ANON]--;
+	if (INJECT("page_leak") && c->count % 8 == 7)
+		return;
 	p->flags = 0;
 	poison_block(p, 0);
 	mark_cached(p);
@@ -320,7 +323,7 @@ struct page *page_alloc(unsigned order, unsigned flags)
 		p->flags = PG_HEAD;
 		p->order = order;
 	}
-	if (flags & ALLOC_ZERO)
+	if (flags & ALLOC_ZERO && !INJECT("page_not_zeroed"))
 		for (unsigned i = 0; i < 1u << order; i++)
 			arch_page_zero(page_to_virt(p + i));
 	return p;
@@ -501,7 +504,7 @@ void buddy_add_range(u64 pfn, u64 end)
 		unsigned order = pfn ? (unsigned)__builtin_ctzll(pfn) : MAX_ORDER - 1;
 
 		order = min(order, MAX_ORDER - 1u);
-		while (pfn + (1ull << order) > end)
+		while (order && pfn + (1ull << order) > end)
 			order--;
 		block_free(pfn_to_page(pfn), order);
 		pfn += 1ull << order;

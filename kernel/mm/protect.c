@@ -68,7 +68,8 @@ void protect_entries(struct vma *v, uptr_t start, uptr_t end)
 		}
 		table = phys_to_virt(pte_paddr(pte_read(l1)));
 		next = min(next, end);
-		change_entries(&c, &table[pt_index(addr, 0)], (unsigned)((next - addr) >> PAGE_SHIFT));
+		change_entries(&c, &table[pt_index(addr, 0)],
+			       (unsigned)((next - addr) >> PAGE_SHIFT));
 		addr = next;
 	}
 	if (c.flush)
@@ -95,7 +96,8 @@ static int change_vma(struct mm *mm, struct vma *v, u32 flags)
 	mm_account(mm, old, -(s64)pages);
 	mm_account(mm, flags, (s64)pages);
 	v->flags = flags;
-	protect_entries(v, v->start, v->end);
+	if (!INJECT("mprotect_keeps_entries"))
+		protect_entries(v, v->start, v->end);
 	return 0;
 }
 

@@ -66,6 +66,8 @@ static unsigned reclaim_cache(unsigned want)
 			__atomic_fetch_and(&p->flags, ~(u32)PG_REFERENCED, __ATOMIC_RELAXED);
 			continue;
 		}
+		if (INJECT("reclaim_never"))
+			continue;
 		if (p->refs != 1 || p->flags & (PG_DIRTY | PG_LOCKED | PG_WRITEBACK) || !evict(p))
 			continue;
 		list_del(&p->link);

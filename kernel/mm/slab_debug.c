@@ -17,11 +17,11 @@ static bool in_slab(const struct kcache *c, const struct page *slab, const void 
 
 #ifdef CONFIG_DEBUG
 
-#define STATE_USED  0x7573656455534544ull
-#define STATE_FREE  0x6672656546524545ull
-#define REDZONE	    0xcccccccccccccccdull
+#define STATE_USED 0x7573656455534544ull
+#define STATE_FREE 0x6672656546524545ull
+#define REDZONE 0xcccccccccccccccdull
 #define OBJECT_FREE 0x6b
-#define OBJECT_NEW  0x5a
+#define OBJECT_NEW 0x5a
 
 static struct slab_mark *mark_of(const void *obj)
 {
@@ -97,8 +97,7 @@ void slab_debug_free(struct kcache *c, void *obj, uintptr_t place)
 static const char *slots_wrong(const struct kcache *c, const struct page *slab)
 {
 	for (unsigned i = 0; i < c->per_slab; i++) {
-		const char *obj =
-			(char *)page_to_virt(slab) + (size_t)i * c->slot_size + c->head;
+		const char *obj = (char *)page_to_virt(slab) + (size_t)i * c->slot_size + c->head;
 
 		if (tail_of(c, obj)->redzone != REDZONE)
 			return "an object's end was overwritten";

@@ -89,7 +89,7 @@ static __always_inline void *slab_alloc(struct kcache *c, unsigned flags, uintpt
 			return NULL;
 	}
 	slab_debug_alloc(c, obj, place);
-	if (flags & ALLOC_ZERO)
+	if (flags & ALLOC_ZERO && !INJECT("slab_not_zeroed"))
 		memset(obj, 0, c->object_size);
 	return obj;
 }

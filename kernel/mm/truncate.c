@@ -59,7 +59,7 @@ void mapping_truncate(struct mapping *m, u64 first, u64 last)
 		}
 	} while (n || busy);
 	spin_lock(&m->lock);
-	if (!list_empty(&m->vmas))
+	if (!list_empty(&m->vmas) && !INJECT("truncate_keeps_mapped"))
 		mapping_unmap_locked(m, first, last, last == ~0ull);
 	spin_unlock(&m->lock);
 }
@@ -71,7 +71,7 @@ static struct page *next_dirty(struct mapping *m, u64 *index, u64 last)
 
 	spin_lock(&m->lock);
 	p = radix_next_tagged(&m->pages, index, MAPPING_TAG_DIRTY);
-	if (p && *index <= last)
+	if (p && *index <= last && !INJECT("sync_loses"))
 		page_get(p);
 	else
 		p = NULL;

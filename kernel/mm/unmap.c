@@ -191,6 +191,8 @@ void unmap_tables(struct mm *mm, uptr_t start, uptr_t end, uptr_t low, uptr_t hi
 		struct page *p = w.chain;
 
 		w.chain = p->link.next ? list_entry(p->link.next, struct page, link) : NULL;
+		if (INJECT("tables_leak"))
+			continue;
 		pgtable_page_free(p);
 	}
 }

@@ -232,7 +232,7 @@ static uptr_t search_down(struct rb_node *n, size_t len, uptr_t low, uptr_t high
 
 		if (v->max_gap < len)
 			return 0;
-		if (n->right && v->end < high) {
+		if (n->right && v->end < high && !INJECT("vma_gap_low")) {
 			uptr_t found = search_down(n->right, len, low, high);
 
 			if (found)

@@ -17,7 +17,7 @@ static bool alike(const struct vma *a, const struct vma *b)
 /* b begins where a ends; would one do for both? */
 static bool can_merge(const struct vma *a, const struct vma *b)
 {
-	return a->end == b->start && alike(a, b) &&
+	return a->end == b->start && alike(a, b) && !INJECT("vma_no_merge") &&
 	       (!a->mapping || a->pgoff + vma_pages(a) == b->pgoff);
 }
 

@@ -160,6 +160,8 @@ void *vmalloc(size_t size)
 	a = area_create(size, false);
 	if (!a)
 		return NULL;
+	if (INJECT("vmalloc_no_guard"))
+		size += PAGE_SIZE;
 	if (kernel_map_alloc(a->start, size, ALLOC_KERNEL | ALLOC_ZERO)) {
 		area_destroy(a);
 		return NULL;

@@ -106,8 +106,8 @@ static long do_map(struct mmap_args *a, unsigned prot, unsigned flags)
 	if ((flags & MAP_LOCKED || current->mm->def_flags & VM_LOCKED))
 		err = check_locked(ALIGN_UP(a->len, PAGE_SIZE) >> PAGE_SHIFT);
 	if (!err)
-		err = a->file ? check_file(a->file, prot, flags, &a->vm_flags) :
-				check_anon(flags, &a->vm_flags);
+		err = a->file ? check_file(a->file, prot, flags, &a->vm_flags)
+			      : check_anon(flags, &a->vm_flags);
 	if (!err)
 		err = mm_map(current->mm, a, &out);
 	return err ? err : (long)out;

@@ -75,7 +75,7 @@ long sys_membarrier(int cmd, unsigned int flags, int cpu)
 
 /* --- process_vm_readv, process_vm_writev --- */
 
-#define PIECE   4096ul
+#define PIECE 4096ul
 #define VEC_MAX 1024 /* UIO_MAXIOV */
 
 struct vec_list {

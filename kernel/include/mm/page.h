@@ -85,7 +85,8 @@ enum alloc_flag {
 	ALLOC_ZERO = BIT(0),
 	ALLOC_ATOMIC = BIT(1), /* never sleeps; may use the reserve */
 	ALLOC_NO_RECLAIM = BIT(3), /* fails at once when there is none: the caller can do without */
-	ALLOC_USER = BIT(2), /* fails before the reserve is touched; out of memory kills or is -ENOMEM */
+	ALLOC_USER =
+		BIT(2), /* fails before the reserve is touched; out of memory kills or is -ENOMEM */
 };
 
 /* 2^order contiguous pages, refs 1; NULL when there is none. Any context but hard interrupts. */
@@ -108,7 +109,8 @@ void page_put(struct page *p); /* frees when the last reference goes; order from
 void page_put_many(struct page **pages, unsigned n); /* batch */
 
 struct mem_stats {
-	u64 total_pages, free_pages, cached_pages, slab_pages, table_pages, anon_pages, kernel_stack_pages;
+	u64 total_pages, free_pages, cached_pages, slab_pages, table_pages, anon_pages,
+		kernel_stack_pages;
 };
 void mem_stats(struct mem_stats *out);
 extern u64 mem_total_pages; /* [I] after mm_init */

@@ -29,4 +29,5 @@ struct kcache_info {
 	u64 active, total, slabs;
 };
 bool kcache_info(unsigned i, struct kcache_info *out);
-int slab_check_all(char *why, size_t size); /* debug: walks every slab; 0 or -EINVAL with the reason */
+int slab_check_all(char *why,
+		   size_t size); /* debug: walks every slab; 0 or -EINVAL with the reason */

@@ -37,7 +37,8 @@ int stage_mm_direct_map(struct stage *s)
 		STAGE_CHECK(s, virt_to_page(page_to_virt(p)) == p);
 		pte = pgtable_lookup(kernel_root, (vaddr_t)page_to_virt(p), &level);
 		STAGE_CHECK(s, pte);
-		STAGE_CHECK(s, pte_prot(*pte) & PT_WRITE && !(pte_prot(*pte) & (PT_EXEC | PT_USER)));
+		STAGE_CHECK(s,
+			    pte_prot(*pte) & PT_WRITE && !(pte_prot(*pte) & (PT_EXEC | PT_USER)));
 		page_free(p, 0);
 	}
 	return 0;
@@ -79,7 +80,8 @@ int stage_page_conservation(struct stage *s)
 	u64 before = page_free_count();
 
 	for (unsigned order = 0; order < MAX_ORDER; order++) {
-		struct page *a = page_alloc(order, ALLOC_KERNEL), *b = page_alloc(order, ALLOC_KERNEL);
+		struct page *a = page_alloc(order, ALLOC_KERNEL),
+			    *b = page_alloc(order, ALLOC_KERNEL);
 
 		STAGE_CHECK(s, a && b && a != b);
 		STAGE_CHECK_EQ(s, page_to_pfn(a) & ((1u << order) - 1), 0);
@@ -146,7 +148,8 @@ int stage_page_zeroed(struct stage *s)
 			w = page_to_virt(p[i]);
 			for (unsigned k = 0; k < PAGE_SIZE / 8; k++)
 				if (w[k])
-					return stage_fail(s, "word %u of a zeroed page is %#llx", k, w[k]);
+					return stage_fail(s, "word %u of a zeroed page is %#llx", k,
+							  w[k]);
 		}
 		for (unsigned i = 0; i < ARRAY_SIZE(p); i++) {
 			memset(page_to_virt(p[i]), 0xee, PAGE_SIZE);

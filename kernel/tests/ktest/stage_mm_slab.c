@@ -25,7 +25,8 @@ int stage_kmalloc_sizes(struct stage *s)
 		memset(b, 0x22, size);
 		for (size_t i = 0; i < size; i++)
 			if (a[i] != 0x11 || b[i] != 0x22)
-				return stage_fail(s, "objects of %lu bytes overlap", (unsigned long)size);
+				return stage_fail(s, "objects of %lu bytes overlap",
+						  (unsigned long)size);
 		kfree(a);
 		kfree(b);
 	}

@@ -168,7 +168,8 @@ int stage_stack_growth(struct stage *s)
 	struct mm *mm = mm_test_enter();
 	struct vma *v;
 
-	STAGE_CHECK(s, mm && mm_test_map(mm, top - PAGE_SIZE, 1, USER_RW | VM_GROWSDOWN | VM_STACK));
+	STAGE_CHECK(s,
+		    mm && mm_test_map(mm, top - PAGE_SIZE, 1, USER_RW | VM_GROWSDOWN | VM_STACK));
 	STAGE_CHECK_EQ(s, put(top - 8, 1), 0);
 	STAGE_CHECK_EQ(s, put(top - 100 * PAGE_SIZE, 1), 0);
 	v = vma_find(mm, top - 8);
@@ -225,7 +226,8 @@ int stage_fault_around(struct stage *s)
 	}
 	STAGE_CHECK_EQ(s, get(AT + 20 * PAGE_SIZE, &value), 0);
 	for (u64 i = 0; i < 64; i++)
-		STAGE_CHECK_EQ(s, !!page_at(mm, AT + i * PAGE_SIZE), i >= 16 && i < 32 && i % 2 == 0);
+		STAGE_CHECK_EQ(s, !!page_at(mm, AT + i * PAGE_SIZE),
+			       i >= 16 && i < 32 && i % 2 == 0);
 	STAGE_CHECK_EQ(s, mm->rss_file, 8);
 	mm_test_leave(mm);
 	return 0;
@@ -271,7 +273,8 @@ int stage_mremap(struct stage *s)
 	STAGE_CHECK_EQ(s, mm_remap(mm, AT, 4 * PAGE_SIZE, 6 * PAGE_SIZE, 0, 0, &to), 0);
 	STAGE_CHECK_EQ(s, to, AT);
 	STAGE_CHECK_EQ(s, mm_remap(mm, AT, 6 * PAGE_SIZE, 20 * PAGE_SIZE, 0, 0, &to), -ENOMEM);
-	STAGE_CHECK_EQ(s, mm_remap(mm, AT, 6 * PAGE_SIZE, 20 * PAGE_SIZE, MREMAP_MAYMOVE, 0, &to), 0);
+	STAGE_CHECK_EQ(s, mm_remap(mm, AT, 6 * PAGE_SIZE, 20 * PAGE_SIZE, MREMAP_MAYMOVE, 0, &to),
+		       0);
 	STAGE_CHECK(s, to != AT);
 	STAGE_CHECK_EQ(s, get(AT, &v), -EFAULT);
 	for (unsigned i = 0; i < 4; i++) {
@@ -280,8 +283,10 @@ int stage_mremap(struct stage *s)
 	}
 	STAGE_CHECK_EQ(s, get(to + 19 * PAGE_SIZE, &v), 0);
 	STAGE_CHECK_EQ(s, v, 0);
-	STAGE_CHECK_EQ(s, mm_remap(mm, to, 20 * PAGE_SIZE, PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, AT,
-				   &to), 0);
+	STAGE_CHECK_EQ(
+		s,
+		mm_remap(mm, to, 20 * PAGE_SIZE, PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, AT, &to),
+		0);
 	STAGE_CHECK_EQ(s, to, AT);
 	STAGE_CHECK_EQ(s, get(AT, &v), 0);
 	STAGE_CHECK_EQ(s, v, 100);

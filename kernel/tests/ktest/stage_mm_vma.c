@@ -24,7 +24,8 @@ static int check_model(struct stage *s, struct mm *mm, const u32 *model)
 		u32 flags = v && v->start <= addr ? v->flags & VM_ACCESS : 0;
 
 		if (flags != model[i])
-			return stage_fail(s, "page %u has flags %#x, the model %#x", i, flags, model[i]);
+			return stage_fail(s, "page %u has flags %#x, the model %#x", i, flags,
+					  model[i]);
 		pages += !!flags;
 	}
 	if (pages != mm->total_vm)
@@ -58,7 +59,8 @@ int stage_vma_model(struct stage *s)
 		for (unsigned i = first; i < first + n; i++)
 			whole &= !!model[i];
 		if (op < 4) {
-			STAGE_CHECK(s, mm_test_map(mm, addr, n, flags | (USER_RW & ~(u32)VM_ACCESS)));
+			STAGE_CHECK(s,
+				    mm_test_map(mm, addr, n, flags | (USER_RW & ~(u32)VM_ACCESS)));
 		} else if (op < 6) {
 			STAGE_CHECK_EQ(s, mm_unmap(mm, addr, n * PAGE_SIZE), 0);
 			flags = 0;
@@ -136,8 +138,8 @@ int stage_vma_gaps(struct stage *s)
 						       REGION + NPAGES * PAGE_SIZE);
 
 			if (found != naive_gap(used, NPAGES, len))
-				return stage_fail(s, "%u pages: %#lx, the model says %#lx", len, found,
-						  naive_gap(used, NPAGES, len));
+				return stage_fail(s, "%u pages: %#lx, the model says %#lx", len,
+						  found, naive_gap(used, NPAGES, len));
 		}
 	}
 	if (check_tree(s, mm))
@@ -199,7 +201,8 @@ int stage_page_table_walk(struct stage *s)
 		STAGE_CHECK(s, found == pte);
 		STAGE_CHECK_EQ(s, level, 0);
 		STAGE_CHECK_EQ(s, pte_paddr(pte_read(found)), page_to_phys(zero_page));
-		STAGE_CHECK_EQ(s, pte_prot(pte_read(found)) & (PT_READ | PT_WRITE | PT_EXEC | PT_USER),
+		STAGE_CHECK_EQ(s,
+			       pte_prot(pte_read(found)) & (PT_READ | PT_WRITE | PT_EXEC | PT_USER),
 			       PT_READ | PT_USER);
 		STAGE_CHECK(s, !pgtable_lookup(mm->root, where[i] + PAGE_SIZE, &level));
 		pte_write(pte, (pte_t){ 0 });
