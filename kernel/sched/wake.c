@@ -48,6 +48,23 @@ static unsigned select_least_loaded(unsigned long allowed, unsigned best)
 	return best;
 }
 
+/*
+ * Two threads that wake each other in turn hand over: one sleeps when the other runs, so the partner runs
+ * best right here, next, without another CPU being called out of idle. If the waker goes on running after
+ * all, the tick's balancing moves one of them.
+ */
+static bool handing_over(const struct thread *t)
+{
+	struct thread *me = current;
+	bool pair;
+
+	if (in_irq())
+		return false;
+	pair = READ_ONCE(t->last_wakee) == me && me->last_wakee == t;
+	me->last_wakee = t;
+	return pair && this_rq()->nr_running == 1;
+}
+
 unsigned sched_select_cpu(struct thread *t, bool fresh)
 {
 	unsigned long online = READ_ONCE(cpu_online_mask);
@@ -58,6 +75,8 @@ unsigned sched_select_cpu(struct thread *t, bool fresh)
 		return 0;
 	if (unlikely(!allowed)) /* a kernel thread bound to a CPU that is not up yet */
 		return first_cpu(t->affinity);
+	if (handing_over(t) && (allowed & BIT(me)) && !is_rt(t))
+		return me;
 	idle = READ_ONCE(sched_idle_mask) & allowed;
 	if (idle & BIT(prev))
 		return prev;

@@ -76,6 +76,7 @@ struct thread {
 	struct refcount refs;
 	struct rcu_head rcu;
 	struct list all_link; /* [x] every thread, for reports */
+	const struct thread *last_wakee; /* [o] whom it woke last: only compared, never followed */
 	struct waitq *waiting_on; /* for reports */
 	u64 nvcsw, nivcsw; /* [o] */
 	u64 utime_ns, stime_ns; /* [o] by tick */
