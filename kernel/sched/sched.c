@@ -165,6 +165,15 @@ void schedule(void)
 	} while (unlikely(thread_test_flag(current, TF_NEED_RESCHED)));
 }
 
+/* The current thread's last switch. Not to be preempted once it is dead: whoever runs next frees it. */
+void sched_leave(void)
+{
+	preempt_disable();
+	WRITE_ONCE(current->state, TS_DEAD);
+	switch_away(GIVE_UP);
+	panic("a dead thread runs");
+}
+
 /* For idle threads, whose preemption count is always 1. */
 void sched_from_idle(void)
 {

@@ -95,6 +95,7 @@ bool rt_slice_over(struct rq *rq, struct thread *curr);
 
 /* sched.c */
 void sched_from_idle(void);
+__noreturn void sched_leave(void); /* the end of the current thread */
 
 /* wake.c: where a thread should run; t->pi_lock held, no run queue's. */
 unsigned sched_select_cpu(struct thread *t, bool fresh);

@@ -195,11 +195,7 @@ void thread_exit(void)
 
 	ASSERT(preempt_depth() == 0);
 	t->exiting = true;
-	preempt_disable();
-	WRITE_ONCE(t->state, TS_DEAD);
-	preempt_enable_no_resched();
-	schedule();
-	panic("a dead thread runs");
+	sched_leave();
 }
 
 void thread_for_each(bool (*fn)(struct thread *, void *), void *arg)
