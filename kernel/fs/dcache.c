@@ -17,12 +17,11 @@
 #include <lib/hash.h>
 #include "internal.h"
 
-#define DCACHE_BITS 13
 #define DCACHE_LRU_MAX 20000
 #define DCACHE_SHRINK_BATCH 512
 
 struct spinlock dcache_lock = SPINLOCK_INIT("dcache", RANK_DENTRY);
-static struct hlist_head *buckets; /* [x] dcache_lock for changes */
+struct hlist_head dcache_buckets[1 << DCACHE_BITS];
 static struct kcache *dentry_cache;
 static DEFINE_LIST(lru); /* [x] dcache_lock; oldest first */
 static unsigned lru_count; /* [x] dcache_lock */
@@ -36,13 +35,6 @@ struct long_name {
 void dcache_init(void)
 {
 	dentry_cache = kcache_create("dentry", sizeof(struct dentry), 64);
-	buckets = kzalloc(sizeof(*buckets) << DCACHE_BITS);
-	BUG_ON(!buckets);
-}
-
-static struct hlist_head *bucket_of(u32 hash)
-{
-	return &buckets[hash & ((1u << DCACHE_BITS) - 1)];
 }
 
 u32 dentry_hash_name(const struct dentry *parent, const char *name, size_t len)
@@ -233,34 +225,12 @@ void dentry_put(struct dentry *d)
 
 /* --- lookup --- */
 
-struct dentry *dcache_find_rcu(struct dentry *parent, const char *name, u32 len, u32 hash, u32 *seq)
-{
-	struct dentry *d;
-
-	hlist_for_each_entry(d, bucket_of(hash), hash_link) {
-		u32 s;
-
-		if (d->hash != hash || d->parent != parent)
-			continue;
-		s = dentry_seq(d);
-		if (d->parent != parent || d->len != len || !(READ_ONCE(d->flags) & DENTRY_HASHED) ||
-		    memcmp(d->name, name, len) != 0)
-			continue;
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		if (unlikely((s & 1) || READ_ONCE(d->seq) != s))
-			continue; /* it is moving: the caller looks again under the lock */
-		*seq = s;
-		return d;
-	}
-	return NULL;
-}
-
 static struct dentry *find_locked(struct dentry *parent, const char *name, size_t len)
 {
 	u32 hash = dentry_hash_name(parent, name, len);
 	struct dentry *d;
 
-	hlist_for_each_entry(d, bucket_of(hash), hash_link) {
+	hlist_for_each_entry(d, dcache_bucket(hash), hash_link) {
 		if (d->hash == hash && d->parent == parent && d->len == len &&
 		    memcmp(d->name, name, len) == 0)
 			return d;
@@ -284,7 +254,7 @@ struct dentry *dcache_find(struct dentry *parent, const char *name, size_t len)
 
 static void hash_locked(struct dentry *d)
 {
-	hlist_add_head(&d->hash_link, bucket_of(d->hash));
+	hlist_add_head(&d->hash_link, dcache_bucket(d->hash));
 	__atomic_fetch_or(&d->flags, DENTRY_HASHED, __ATOMIC_RELAXED);
 }
 

@@ -12,13 +12,6 @@
 
 #define INITIAL_FDS 64u
 
-struct fdtable {
-	unsigned size; /* [I] multiple of 64 */
-	struct file **files; /* [I] the array; entries [rcu] */
-	unsigned long *used, *cloexec; /* [x] files->lock */
-	struct rcu_head rcu;
-};
-
 struct files_initial {
 	struct files files;
 	struct fdtable table;
@@ -285,7 +278,7 @@ struct fd fd_get_any(int fd)
 	return ret;
 }
 
-struct fd fd_get(int fd)
+struct fd fd_get_slow(int fd)
 {
 	struct fd f = fd_get_any(fd);
 

@@ -26,9 +26,14 @@ u64 inode_next_number(void)
 	return __atomic_add_fetch(&next_ino, 1, __ATOMIC_RELAXED);
 }
 
+static s64 recent_ns; /* [a] the last time somebody asked */
+
 s64 inode_now(void)
 {
-	return (s64)time_realtime_ns();
+	s64 now = (s64)time_realtime_ns();
+
+	WRITE_ONCE(recent_ns, now);
+	return now;
 }
 
 struct inode *inode_create(struct super *s, u32 mode)
@@ -178,23 +183,21 @@ void inode_touch(struct inode *inode)
 	inode->mtime_ns = inode->ctime_ns = inode_now();
 }
 
-/* relatime: only when the access is the first since a change, or a day has gone by. */
+/* relatime: only when the access is the first since a change, or a day has gone by (as far as known
+ * without looking at the clock: files that change somewhere tell). */
 void file_accessed(struct file *f)
 {
 	struct inode *inode = f->inode;
-	s64 now;
+	unsigned long flags = f->mount ? f->mount->flags : 0;
 
-	if (f->flags & O_NOATIME || (f->mount && f->mount->flags & (MS_NOATIME | MS_RDONLY)))
-		return;
-	if (f->mount && f->mount->flags & MS_NODIRATIME && S_ISDIR(inode->mode))
-		return;
 	if (likely(inode->atime_ns > inode->mtime_ns && inode->atime_ns > inode->ctime_ns &&
-		   !(f->mount && f->mount->flags & MS_STRICTATIME))) {
-		if (inode_now() - inode->atime_ns < (s64)(24 * 3600 * NSEC_PER_SEC))
-			return;
-	}
-	now = inode_now();
-	inode->atime_ns = now;
+		   READ_ONCE(recent_ns) - inode->atime_ns < (s64)(24 * 3600 * NSEC_PER_SEC) &&
+		   !(flags & MS_STRICTATIME)))
+		return;
+	if (f->flags & O_NOATIME || flags & (MS_NOATIME | MS_RDONLY) ||
+	    (flags & MS_NODIRATIME && S_ISDIR(inode->mode)))
+		return;
+	inode->atime_ns = inode_now();
 }
 
 void inode_setattr_simple(struct inode *inode, const struct iattr *a)
@@ -349,7 +352,7 @@ static int fill_stat(struct inode *inode, struct kstat *st)
 	st->mtime_ns = inode->mtime_ns;
 	st->ctime_ns = inode->ctime_ns;
 	st->btime_ns = inode->btime_ns;
-	if (inode->ops && inode->ops->getattr)
+	if (unlikely(inode->ops && inode->ops->getattr))
 		return inode->ops->getattr(inode, st);
 	return 0;
 }
@@ -359,6 +362,36 @@ int vfs_getattr(const struct path *p, struct kstat *st)
 	st->mount_id = p->mount ? p->mount->id : 0;
 	st->mount_root = p->mount && p->mount->root == p->dentry;
 	return fill_stat(p->dentry->inode, st);
+}
+
+/* Most file systems have all of it in the inode: then it is taken under rcu, without references. */
+int vfs_stat_at(int dirfd, const char *path, unsigned flags, struct kstat *st)
+{
+	struct walk w;
+	int err;
+
+	if (unlikely(!*path && !(flags & LOOKUP_EMPTY)))
+		return -ENOENT;
+	err = walk_start_rcu(&w, dirfd, path, flags);
+	if (likely(!err && w.rcu && !w.inode->ops->getattr)) {
+		vfs_getattr(&w.path, st);
+		if (likely(walk_end_rcu(&w))) {
+			walk_end(&w);
+			return 0;
+		}
+		err = -ECHILD;
+	} else if (!err && w.rcu) {
+		walk_end_rcu(&w);
+		err = -ECHILD;
+	}
+	if (err == -ECHILD) { /* once more, with references */
+		walk_end(&w);
+		err = walk_start(&w, dirfd, path, flags);
+	}
+	if (!err)
+		err = vfs_getattr(&w.path, st);
+	walk_end(&w);
+	return err;
 }
 
 int vfs_fstat(struct file *f, struct kstat *st)

@@ -3,6 +3,7 @@
 #include <fs/hooks.h>
 #include <fs/vfs.h>
 #include <lib/errno.h>
+#include <lib/list.h>
 #include <lib/string.h>
 #include <mm/slab.h>
 
@@ -11,8 +12,6 @@
 extern struct spinlock dcache_lock; /* RANK_DENTRY: hash chains, children, LRU, names */
 void dcache_init(void);
 void namei_init(void);
-/* Under rcu: the dentry and its sequence number; NULL: not cached. */
-struct dentry *dcache_find_rcu(struct dentry *parent, const char *name, u32 len, u32 hash, u32 *seq);
 bool dentry_get_live(struct dentry *d); /* false: being freed */
 u32 dentry_hash_name(const struct dentry *parent, const char *name, size_t len);
 void dcache_move(struct dentry *d, struct dentry *target); /* d takes target's parent and name */
@@ -29,6 +28,59 @@ static inline u32 dentry_seq(const struct dentry *d)
 static inline u64 dentry_hash_init(const struct dentry *parent)
 {
 	return (u64)(uintptr_t)parent >> 6;
+}
+
+#define DCACHE_BITS 13
+extern struct hlist_head dcache_buckets[1 << DCACHE_BITS]; /* [x] dcache_lock for changes */
+static inline struct hlist_head *dcache_bucket(u32 hash)
+{
+	return &dcache_buckets[hash & ((1u << DCACHE_BITS) - 1)];
+}
+
+#define NAME_WORD(type, p)                                                                         \
+	({                                                                                         \
+		type w_;                                                                           \
+		memcpy(&w_, (p), sizeof(w_));                                                      \
+		w_;                                                                                \
+	})
+/* Names of n > 0 bytes, by words that overlap at the end. */
+static __always_inline bool name_equal(const char *a, const char *b, u32 n)
+{
+	if (n >= 8) {
+		for (u32 i = 0; i + 8 < n; i += 8) {
+			if (NAME_WORD(u64, a + i) != NAME_WORD(u64, b + i))
+				return false;
+		}
+		return NAME_WORD(u64, a + n - 8) == NAME_WORD(u64, b + n - 8);
+	}
+	if (n >= 4)
+		return NAME_WORD(u32, a) == NAME_WORD(u32, b) &&
+		       NAME_WORD(u32, a + n - 4) == NAME_WORD(u32, b + n - 4);
+	return a[0] == b[0] && a[n >> 1] == b[n >> 1] && a[n - 1] == b[n - 1];
+}
+
+/*
+ * Under rcu: the dentry and its sequence number as it was before the comparison; NULL: not cached, or
+ * being moved. What is taken from the dentry counts only if its number is still the same afterwards. One
+ * that was unhashed meanwhile may be found: the lookup then counts as having come before.
+ */
+static __always_inline struct dentry *dcache_find_rcu(struct dentry *parent, const char *name, u32 len,
+						      u32 hash, u32 *seq)
+{
+	struct dentry *d;
+
+	hlist_for_each_entry(d, dcache_bucket(hash), hash_link) {
+		u32 s;
+
+		if (d->hash != hash || d->parent != parent)
+			continue;
+		s = dentry_seq(d);
+		if (unlikely(s & 1 || d->len != len || !name_equal(d->name, name, len)))
+			continue;
+		*seq = s;
+		return d;
+	}
+	return NULL;
 }
 
 /* inode.c */
@@ -84,6 +136,7 @@ struct walk {
 	u32 seq; /* of path.dentry while rcu */
 	unsigned flags;
 	bool rcu, root_set, root_ref;
+	bool keep_rcu; /* the end needs no references: rcu goes on, if it still holds */
 	/* LOOKUP_PARENT: the last component, not walked. */
 	const char *last;
 	u32 last_len;
@@ -95,9 +148,13 @@ struct walk {
 };
 /* Walks to the parent (LOOKUP_PARENT) or to the end; references held in w->path. walk_end() always. */
 int walk_start(struct walk *w, int dirfd, const char *name, unsigned flags);
+/* To the end, which rcu still protects if w->rcu; otherwise references are held. For a look at an inode. */
+int walk_start_rcu(struct walk *w, int dirfd, const char *name, unsigned flags);
 void walk_end(struct walk *w); /* drops what is held, path included unless taken */
 /* One more component below w->path, whose inode is locked or not: a dentry with a reference. */
 int walk_lookup_last(struct walk *w, struct dentry **out, bool locked);
+/* After walk_start_rcu(): is what was read under rcu good? Ends it. */
+bool walk_end_rcu(struct walk *w);
 /* Follows a symlink found as last component: goes on to the next parent. */
 int walk_follow_last(struct walk *w, struct dentry *d);
 /* Among the walk's own files. Stands on p: under rcu without references, otherwise p's become the walk's. */

@@ -112,7 +112,7 @@ static void set_root(struct walk *w)
 }
 
 /* Stands on p: under rcu without references, otherwise p's become the walk's. */
-int walk_stand_on(struct walk *w, const struct path *p)
+static __always_inline int stand_on(struct walk *w, const struct path *p)
 {
 	w->path = *p;
 	w->inode = p->dentry->inode;
@@ -122,6 +122,11 @@ int walk_stand_on(struct walk *w, const struct path *p)
 			return leave_rcu(w, -ECHILD);
 	}
 	return 0;
+}
+
+int walk_stand_on(struct walk *w, const struct path *p)
+{
+	return stand_on(w, p);
 }
 
 int walk_jump_to_root(struct walk *w)
@@ -332,6 +337,7 @@ static int walk_components(struct walk *w)
 		bool final, trailing;
 		u64 h;
 		u32 len;
+		u8 c;
 		int err;
 
 		while (*s == '/')
@@ -353,16 +359,17 @@ static int walk_components(struct walk *w)
 		if (unlikely(err))
 			return err;
 		h = dentry_hash_init(w->path.dentry);
-		p = s;
-		do {
-			h = hash_step(h, (u8)*p++);
-		} while (*p && *p != '/');
+		for (p = s; (c = (u8)*p) != 0 && c != '/'; p++)
+			h = hash_step(h, c);
 		len = (u32)(p - s);
 		if (unlikely(len > NAME_MAX))
 			return -ENAMETOOLONG;
-		for (rest = p; *rest == '/'; rest++)
-			;
-		trailing = rest != p;
+		rest = p;
+		trailing = c != 0;
+		if (trailing) {
+			while (*rest == '/')
+				rest++;
+		}
 		final = !*rest && (!w->depth || walk_links_ended(w));
 		kind = kind_of_name(s, len);
 		w->name = rest;
@@ -421,11 +428,15 @@ static int start(struct walk *w, int dirfd)
 	int err;
 
 	w->path.dentry = NULL;
-	if (*w->name == '/' && !(w->flags & LOOKUP_IN_ROOT))
-		return walk_jump_to_root(w);
+	if (*w->name == '/' && !(w->flags & LOOKUP_IN_ROOT)) {
+		if (!w->rcu || w->flags & (LOOKUP_BENEATH | LOOKUP_NO_XDEV))
+			return walk_jump_to_root(w);
+		set_root(w);
+		return stand_on(w, &w->root);
+	}
 	if (dirfd == AT_FDCWD) {
 		fs_path(fs, &fs->cwd, &p, w->rcu);
-		err = walk_stand_on(w, &p);
+		err = stand_on(w, &p);
 	} else {
 		err = start_at_fd(w, dirfd);
 	}
@@ -453,19 +464,42 @@ static int walk_once(struct walk *w, int dirfd, const char *name, unsigned flags
 	err = start(w, dirfd);
 	if (!err)
 		err = walk_components(w);
-	if (likely(!err && w->rcu))
-		err = unlazy(w);
-	if (!err && w->flags & LOOKUP_DIRECTORY && !(w->flags & LOOKUP_PARENT) &&
+	if (!err && unlikely(w->flags & LOOKUP_DIRECTORY) && !(w->flags & LOOKUP_PARENT) &&
 	    !S_ISDIR(w->inode->mode))
 		err = -ENOTDIR;
+	if (likely(!err && w->rcu))
+		return w->keep_rcu ? 0 : unlazy(w);
 	return leave_rcu(w, err);
+}
+
+bool walk_end_rcu(struct walk *w)
+{
+	bool good = dentry_seq(w->path.dentry) == w->seq;
+
+	leave_rcu(w, 0);
+	return good;
+}
+
+int walk_start_rcu(struct walk *w, int dirfd, const char *name, unsigned flags)
+{
+	int err;
+
+	w->keep_rcu = true;
+	err = walk_once(w, dirfd, name, flags, true);
+	if (unlikely(err == -ECHILD)) {
+		walk_end(w);
+		err = walk_once(w, dirfd, name, flags, false);
+	}
+	return err;
 }
 
 int walk_start(struct walk *w, int dirfd, const char *name, unsigned flags)
 {
 	bool scoped = flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT);
-	int err = walk_once(w, dirfd, name, flags, !scoped);
+	int err;
 
+	w->keep_rcu = false;
+	err = walk_once(w, dirfd, name, flags, !scoped);
 	if (unlikely(err == -ECHILD)) {
 		walk_end(w);
 		err = walk_once(w, dirfd, name, flags, false);

@@ -373,7 +373,7 @@ out:
 
 /* --- capacity --- */
 
-static int set_slots(struct pipe *p, u32 slots)
+int pipe_set_slots(struct pipe *p, u32 slots)
 {
 	struct pipe_buf *bufs, *old = p->bufs;
 	u32 used = p->head - p->tail;
@@ -412,7 +412,7 @@ long pipe_fcntl(struct file *f, unsigned cmd, unsigned long arg)
 	if (size > (64ul << 20))
 		return -EINVAL;
 	mutex_lock(&p->lock);
-	ret = set_slots(p, (u32)(size >> PAGE_SHIFT));
+	ret = pipe_set_slots(p, (u32)(size >> PAGE_SHIFT));
 	mutex_unlock(&p->lock);
 	waitq_wake_all(&p->write_wait, EPOLLOUT);
 	return ret ? ret : (long)size;

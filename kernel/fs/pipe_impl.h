@@ -30,5 +30,6 @@ static inline bool pipe_full(const struct pipe *p)
 {
 	return READ_ONCE(p->head) - READ_ONCE(p->tail) >= READ_ONCE(p->slots);
 }
+int pipe_set_slots(struct pipe *p, u32 slots); /* lock held; -EBUSY, -ENOMEM */
 void pipe_drop_page(struct pipe *p, struct page *page);
 int fifo_open(struct inode *inode, struct file *f);

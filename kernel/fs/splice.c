@@ -97,28 +97,66 @@ static void push(struct pipe *p, struct page *page, u32 off, u32 len, u32 flags)
 
 /* --- pipe → file --- */
 
+/* Takes up to len bytes out of the pipe as one buffer of its own; lock held. */
+static struct pipe_buf take_piece(struct pipe *p, size_t len)
+{
+	struct pipe_buf *b = tail_buf(p), piece = *b;
+
+	piece.flags = 0;
+	if (b->len <= len) {
+		WRITE_ONCE(p->tail, p->tail + 1);
+		return piece;
+	}
+	page_get(b->page);
+	piece.len = (u32)len;
+	b->off += (u32)len;
+	b->len -= (u32)len;
+	return piece;
+}
+
+/* Puts back in front what the file did not take. A pipe that others filled meanwhile grows for it. */
+static void give_back(struct pipe *p, const struct pipe_buf *piece)
+{
+	mutex_lock(&p->lock);
+	if (pipe_full(p) && pipe_set_slots(p, p->slots * 2)) {
+		mutex_unlock(&p->lock);
+		page_put(piece->page); /* no memory: lost */
+		return;
+	}
+	WRITE_ONCE(p->tail, p->tail - 1);
+	*tail_buf(p) = *piece;
+	mutex_unlock(&p->lock);
+}
+
+/* The pipe is not locked while the file is written: inodes' locks come before pipes'. */
 static ssize_t pipe_to_file(struct pipe *p, struct file *out, loff_t *pos, size_t len, bool nonblock)
 {
 	ssize_t done = 0, n = 0;
 
 	while (len) {
-		struct pipe_buf *b;
+		struct pipe_buf piece;
 		struct uio u;
 		int err = wait_readable(p, nonblock || done);
 
 		if (err)
 			return done ? done : err == -ENODATA ? 0 : err;
-		b = tail_buf(p);
-		uio_init_kernel(&u, (char *)page_to_virt(b->page) + b->off, min_t(size_t, b->len, len));
-		n = file_write(out, &u, pos);
-		if (n > 0)
-			consume(p, (u32)n);
+		piece = take_piece(p, len);
 		mutex_unlock(&p->lock);
-		if (n <= 0)
-			break;
+		uio_init_kernel(&u, (char *)page_to_virt(piece.page) + piece.off, piece.len);
+		n = file_write(out, &u, pos);
+		if (n > 0) {
+			piece.off += (u32)n;
+			piece.len -= (u32)n;
+			done += n;
+			len -= (size_t)n;
+		}
+		if (piece.len)
+			give_back(p, &piece);
+		else
+			page_put(piece.page);
 		wake_after_read(p);
-		done += n;
-		len -= (size_t)n;
+		if (n <= 0 || piece.len)
+			break;
 	}
 	return done ? done : n;
 }

@@ -59,13 +59,13 @@ static int fstat_kernel(int fd, struct kstat *k)
 
 static int stat_kernel(int dirfd, uptr_t path, unsigned lookup, struct kstat *k)
 {
-	struct path p;
-	int err = path_lookup_user(dirfd, path, lookup, &p);
+	struct path_arg p;
+	int err = path_arg_get(&p, path, lookup & LOOKUP_EMPTY);
 
-	if (err)
+	if (unlikely(err))
 		return err;
-	err = vfs_getattr(&p, k);
-	path_put(&p);
+	err = vfs_stat_at(dirfd, p.s, lookup, k);
+	path_arg_put(&p);
 	return err;
 }
 
@@ -105,12 +105,16 @@ static bool is_empty_path(uptr_t path)
 
 long sys_newfstatat(int dirfd, uptr_t path, uptr_t st, unsigned at_flags)
 {
-	int lookup = lookup_flags(at_flags, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH, true);
+	int lookup = LOOKUP_FOLLOW;
 
-	if (lookup < 0)
-		return lookup;
-	if (at_flags & AT_EMPTY_PATH && dirfd >= 0 && is_empty_path(path))
-		return sys_fstat(dirfd, st);
+	if (at_flags) {
+		lookup = lookup_flags(at_flags,
+				      AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH, true);
+		if (lookup < 0)
+			return lookup;
+		if (at_flags & AT_EMPTY_PATH && dirfd >= 0 && is_empty_path(path))
+			return sys_fstat(dirfd, st);
+	}
 	return do_stat(dirfd, path, (unsigned)lookup, st);
 }
 

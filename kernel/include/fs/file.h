@@ -12,6 +12,7 @@
 #include <lib/types.h>
 #include <mm/uio.h>
 #include <sched/mutex.h>
+#include <sched/thread.h>
 
 struct file;
 struct inode;
@@ -106,6 +107,12 @@ char *file_path(const struct file *f, char *buf, size_t size);
 u64 file_size(const struct file *f);
 
 /* --- descriptor tables --- */
+struct fdtable {
+	unsigned size; /* [I] multiple of 64 */
+	struct file **files; /* [I] the array; entries [rcu] */
+	unsigned long *used, *cloexec; /* [x] files->lock */
+	struct rcu_head rcu;
+};
 struct files {
 	struct refcount refs; /* threads that share it */
 	struct spinlock lock;
@@ -130,8 +137,20 @@ struct fd {
 	struct file *file; /* NULL: bad descriptor */
 	bool ref; /* a reference was taken */
 };
-struct fd fd_get(int fd); /* not those opened with O_PATH */
-struct fd fd_get_any(int fd);
+struct fd fd_get_slow(int fd); /* tables that are shared, files opened with O_PATH */
+struct fd fd_get_any(int fd); /* those opened with O_PATH too */
+static __always_inline struct fd fd_get(int fd)
+{
+	const struct files *fs = current->files;
+	struct fd ret = { NULL, false };
+
+	if (likely(fs && refcount_read(&fs->refs) == 1 && (unsigned)fd < fs->table->size)) {
+		ret.file = fs->table->files[fd];
+		if (likely(!ret.file || !(ret.file->mode & FMODE_PATH)))
+			return ret;
+	}
+	return fd_get_slow(fd);
+}
 static inline void fd_put(struct fd f)
 {
 	if (unlikely(f.ref))

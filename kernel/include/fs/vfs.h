@@ -246,6 +246,7 @@ int vfs_unlink_at(int dirfd, const char *path, int at_flags);
 int vfs_rename_at(int odirfd, const char *old, int ndirfd, const char *path, unsigned flags);
 int vfs_getattr(const struct path *p, struct kstat *st);
 int vfs_fstat(struct file *f, struct kstat *st);
+int vfs_stat_at(int dirfd, const char *path, unsigned flags, struct kstat *st); /* LOOKUP_* */
 int vfs_setattr(const struct path *p, const struct iattr *attr);
 int vfs_truncate(const struct path *p, u64 size);
 int file_truncate(struct file *f, u64 size); /* ftruncate(2) */
