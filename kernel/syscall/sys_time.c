@@ -7,6 +7,7 @@
  */
 #include <core/rcu.h>
 #include <core/timespec.h>
+#include <fs/events.h>
 #include <lib/errno.h>
 #include <proc/proc.h>
 #include <proc/restart.h>
@@ -101,9 +102,19 @@ long sys_clock_getres(int clock, uptr_t ts)
 	return timespec_to_user(ts, coarse ? NSEC_PER_SEC / TICK_HZ : 1);
 }
 
+/* Sets the wall clock; absolute timerfds of it learn. */
+static int set_clock(u64 ns)
+{
+	int err = time_set_realtime(ns);
+
+	if (!err)
+		timerfd_clock_was_set();
+	return err;
+}
+
 static long set_realtime(u64 ns)
 {
-	return capable(CAP_SYS_TIME) ? time_set_realtime(ns) : -EPERM;
+	return capable(CAP_SYS_TIME) ? set_clock(ns) : -EPERM;
 }
 
 long sys_clock_settime(int clock, uptr_t ts)
@@ -150,7 +161,7 @@ long sys_settimeofday(uptr_t tv, uptr_t tz)
 	}
 	if (!tv)
 		return 0;
-	return time_set_realtime((u64)t.tv_sec * NSEC_PER_SEC + (u64)t.tv_usec * NSEC_PER_USEC);
+	return set_clock((u64)t.tv_sec * NSEC_PER_SEC + (u64)t.tv_usec * NSEC_PER_USEC);
 }
 
 long sys_time(uptr_t t)
