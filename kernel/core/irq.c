@@ -187,13 +187,8 @@ void ipi_dispatch(enum ipi_kind kind)
 {
 	rcu_irq_enter();
 	switch (kind) {
-	case IPI_RESCHEDULE:
-		sched_resched_ipi();
-		break;
-	case IPI_CALL:
-		run_calls(this_cpu());
-		break;
-	default:
-		arch_cpu_halt();
+	case IPI_RESCHEDULE: sched_resched_ipi(); break;
+	case IPI_CALL: run_calls(this_cpu()); break;
+	default: arch_cpu_halt();
 	}
 }

@@ -26,7 +26,8 @@ struct timer_queue {
 };
 
 static struct timer_queue queues[MAX_CPUS] __aligned(64) = {
-	[0 ... MAX_CPUS - 1] = { .lock = SPINLOCK_INIT("timers", RANK_TIMER), .armed_ns = TIME_NEVER },
+	[0 ... MAX_CPUS - 1] = { .lock = SPINLOCK_INIT("timers", RANK_TIMER),
+				 .armed_ns = TIME_NEVER },
 };
 
 static bool earlier(const struct rb_node *a, const struct rb_node *b)

@@ -94,7 +94,8 @@ static void panic_claim(const char *text)
 	arch_cpu_halt();
 }
 
-__noreturn static void panic_report(const struct regs *regs, uintptr_t pc, uintptr_t fp, const char *text)
+__noreturn static void panic_report(const struct regs *regs, uintptr_t pc, uintptr_t fp,
+				    const char *text)
 {
 	char sym[96], who[96] = "", of[16];
 
@@ -131,8 +132,8 @@ void panic(const char *fmt, ...)
 	va_start(ap, fmt);
 	vscnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	panic_report(NULL, (uintptr_t)__builtin_return_address(0),
-		     *(uintptr_t *)arch_current_fp(), text);
+	panic_report(NULL, (uintptr_t)__builtin_return_address(0), *(uintptr_t *)arch_current_fp(),
+		     text);
 }
 
 void panic_regs(const struct regs *regs, const char *fmt, ...)

@@ -11,9 +11,7 @@
 
 #define ROW(nr, name, nargs) [nr] = (syscall_fn)(uintptr_t)sys_##name,
 #define HOLE(nr) [nr] = (syscall_fn)(uintptr_t)syscall_unknown,
-const syscall_fn syscall_table[SYSCALL_TABLE_SIZE] = {
-	SYSCALLS(ROW) SYSCALL_HOLES(HOLE)
-};
+const syscall_fn syscall_table[SYSCALL_TABLE_SIZE] = { SYSCALLS(ROW) SYSCALL_HOLES(HOLE) };
 
 #define NAME(nr, text) [nr] = text,
 static const char *const names[SYSCALL_TABLE_SIZE] = { SYSCALL_NAMES(NAME) };
@@ -36,7 +34,7 @@ long syscall_unknown(void)
 	const char *name = syscall_name(nr);
 
 	if (!__atomic_fetch_add(&unknown_counts[at], 1, __ATOMIC_RELAXED))
-		log_warn("syscall: %s (%lu) is not implemented; %s (%d) asked for it", name ? name : "unknown",
-			 nr, current->comm, current->tid);
+		log_warn("syscall: %s (%lu) is not implemented; %s (%d) asked for it",
+			 name ? name : "unknown", nr, current->comm, current->tid);
 	return -ENOSYS;
 }

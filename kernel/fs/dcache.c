@@ -208,8 +208,7 @@ void dentry_put(struct dentry *d)
 		for (;;) {
 			/* Read before the count drops: afterwards it may be freed by others. Who unhashes
 			 * holds a reference, so the last one to drop sees it. */
-			if (unlikely(old == 1 &&
-				     (READ_ONCE(d->flags) & resting) != resting)) {
+			if (unlikely(old == 1 && (READ_ONCE(d->flags) & resting) != resting)) {
 				if (put_slow(d, &next))
 					break;
 				old = __atomic_load_n(&d->refs, __ATOMIC_RELAXED);
@@ -230,7 +229,8 @@ static struct dentry *find_locked(struct dentry *parent, const char *name, size_
 	u32 hash = dentry_hash_name(parent, name, len);
 	struct dentry *d;
 
-	hlist_for_each_entry(d, dcache_bucket(hash), hash_link) {
+	hlist_for_each_entry(d, dcache_bucket(hash), hash_link)
+	{
 		if (d->hash == hash && d->parent == parent && d->len == len &&
 		    memcmp(d->name, name, len) == 0)
 			return d;

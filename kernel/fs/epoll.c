@@ -227,7 +227,8 @@ static int ctl_mod(struct ep_item *item, const struct epoll_event *ev)
 	return 0;
 }
 
-static int ctl_locked(struct eventpoll *ep, int op, struct file *f, int fd, const struct epoll_event *ev)
+static int ctl_locked(struct eventpoll *ep, int op, struct file *f, int fd,
+		      const struct epoll_event *ev)
 {
 	struct ep_item *item = find(ep, f, fd);
 
@@ -297,8 +298,8 @@ static void ep_fdinfo(struct file *f, char *buf, size_t size)
 	for (struct rb_node *n = rb_first(&ep->items); n; n = rb_next(n)) {
 		struct ep_item *item = rb_entry(n, struct ep_item, node);
 
-		at += (size_t)scnprintf(buf + at, size - at, "tfd: %8d events: %8x data: %16llx\n", item->fd,
-					item->events, item->data);
+		at += (size_t)scnprintf(buf + at, size - at, "tfd: %8d events: %8x data: %16llx\n",
+					item->fd, item->events, item->data);
 	}
 	mutex_unlock(&ep->mutex);
 }
@@ -370,8 +371,8 @@ int epoll_ctl_file(struct file *epf, int op, struct file *f, int fd, const struc
 		return -EPERM;
 	if (op != EPOLL_CTL_DEL && ev->events & EPOLLEXCLUSIVE) {
 		if (op == EPOLL_CTL_MOD || f->ops == &ep_fops ||
-		    ev->events & ~(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET |
-				   EPOLLEXCLUSIVE))
+		    ev->events & ~(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP |
+				   EPOLLET | EPOLLEXCLUSIVE))
 			return -EINVAL;
 	}
 	mutex_lock(&files_mutex);
@@ -466,7 +467,8 @@ long epoll_wait_file(struct file *epf, uptr_t events, int max, u64 deadline_ns)
 		}
 		if (n || err || deadline_ns == 0)
 			break;
-		err = waitq_wait(&ep->wait, !list_empty(&ep->ready), SLEEP_INTERRUPTIBLE, deadline_ns);
+		err = waitq_wait(&ep->wait, !list_empty(&ep->ready), SLEEP_INTERRUPTIBLE,
+				 deadline_ns);
 	}
 	/* Others may wait for what is still there. */
 	if (n > 0 && !list_empty(&ep->ready) && waitq_active(&ep->wait))

@@ -50,7 +50,8 @@ static ssize_t eventfd_read(struct file *f, struct uio *to, loff_t *pos)
 	}
 	if (waitq_active(&e->wait))
 		waitq_wake_all(&e->wait, EPOLLOUT | EPOLLWRNORM);
-	return uio_copy_to(to, &value, sizeof(value)) == sizeof(value) ? (ssize_t)sizeof(value) : -EFAULT;
+	return uio_copy_to(to, &value, sizeof(value)) == sizeof(value) ? (ssize_t)sizeof(value)
+								       : -EFAULT;
 }
 
 static bool add(struct eventfd *e, u64 value)
@@ -82,8 +83,8 @@ static ssize_t eventfd_write(struct file *f, struct uio *from, loff_t *pos)
 
 		if (f->flags & O_NONBLOCK)
 			return -EAGAIN;
-		err = waitq_wait(&e->wait, value <= COUNT_MAX - READ_ONCE(e->count), SLEEP_INTERRUPTIBLE,
-				 TIME_NEVER);
+		err = waitq_wait(&e->wait, value <= COUNT_MAX - READ_ONCE(e->count),
+				 SLEEP_INTERRUPTIBLE, TIME_NEVER);
 		if (err)
 			return err;
 	}
@@ -99,7 +100,8 @@ static u32 eventfd_poll(struct file *f, struct poll_table *pt)
 
 	poll_wait(f, &e->wait, pt);
 	count = READ_ONCE(e->count);
-	return (count ? EPOLLIN | EPOLLRDNORM : 0) | (count < COUNT_MAX ? EPOLLOUT | EPOLLWRNORM : 0);
+	return (count ? EPOLLIN | EPOLLRDNORM : 0) |
+	       (count < COUNT_MAX ? EPOLLOUT | EPOLLWRNORM : 0);
 }
 
 static void eventfd_release(struct file *f)
@@ -136,7 +138,8 @@ int eventfd_create(u64 count, unsigned flags, struct file **out)
 	e->semaphore = flags & EFD_SEMAPHORE;
 	spin_init(&e->lock, "eventfd", RANK_FILES);
 	waitq_init(&e->wait);
-	err = file_create_anon(&eventfd_fops, e, O_RDWR | (flags & EFD_NONBLOCK), "anon_inode:[eventfd]", out);
+	err = file_create_anon(&eventfd_fops, e, O_RDWR | (flags & EFD_NONBLOCK),
+			       "anon_inode:[eventfd]", out);
 	if (err)
 		kfree(e);
 	return err;

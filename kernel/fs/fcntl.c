@@ -17,9 +17,11 @@ static long set_flags(struct file *f, u32 arg)
 
 	if (arg & O_NOATIME && !(old & O_NOATIME) && !inode_owner_or_capable(f->inode))
 		return -EPERM;
-	if (arg & O_DIRECT && !(old & O_DIRECT) && !S_ISFIFO(f->inode->mode) && !S_ISBLK(f->inode->mode))
+	if (arg & O_DIRECT && !(old & O_DIRECT) && !S_ISFIFO(f->inode->mode) &&
+	    !S_ISBLK(f->inode->mode))
 		return -EINVAL;
-	__atomic_store_n(&f->flags, (old & ~(u32)SETFL_MASK) | (arg & SETFL_MASK), __ATOMIC_RELAXED);
+	__atomic_store_n(&f->flags, (old & ~(u32)SETFL_MASK) | (arg & SETFL_MASK),
+			 __ATOMIC_RELAXED);
 	return 0;
 }
 
@@ -71,7 +73,8 @@ static long fcntl_fd(int fd, unsigned cmd, unsigned long arg, struct file *f, bo
 	switch (cmd) {
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
-		return (long)arg > INT32_MAX ? -EINVAL : fd_dup(fd, (int)arg, cmd == F_DUPFD_CLOEXEC);
+		return (long)arg > INT32_MAX ? -EINVAL
+					     : fd_dup(fd, (int)arg, cmd == F_DUPFD_CLOEXEC);
 	case F_GETFD: return fd_get_cloexec(fd);
 	case F_SETFD: return fd_set_cloexec(fd, arg & FD_CLOEXEC);
 	case F_GETFL: return f->flags;
@@ -142,7 +145,8 @@ long file_ioctl(int fd, struct file *f, unsigned cmd, unsigned long arg)
 	case FIONBIO: return set_flag_from_user(f, O_NONBLOCK, arg);
 	case FIOASYNC: return set_flag_from_user(f, O_ASYNC, arg);
 	case FIOQSIZE: return S_ISREG(f->inode->mode) ? put_user_u64(arg, f->inode->size) : -ENOTTY;
-	case FIGETBSZ: return f->inode->super ? put_user_u32(arg, f->inode->super->block_size) : -EBADF;
+	case FIGETBSZ:
+		return f->inode->super ? put_user_u32(arg, f->inode->super->block_size) : -EBADF;
 	default: break;
 	}
 	if (cmd == FIONREAD && S_ISREG(f->inode->mode)) {

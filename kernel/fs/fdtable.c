@@ -248,7 +248,8 @@ static struct file *get_shared(struct files *fs, unsigned fd)
 		if (!f)
 			break;
 		if (refcount_inc_not_zero(&f->refs)) {
-			if (likely(rcu_dereference(t->files[fd]) == f && rcu_dereference(fs->table) == t))
+			if (likely(rcu_dereference(t->files[fd]) == f &&
+				   rcu_dereference(fs->table) == t))
 				break;
 			rcu_read_unlock();
 			file_put(f);
@@ -503,7 +504,8 @@ int fd_dup(int oldfd, int min_fd, bool cloexec)
 	return fd;
 }
 
-static int dup_to_locked(struct files *fs, struct file *f, unsigned fd, bool cloexec, struct file **old)
+static int dup_to_locked(struct files *fs, struct file *f, unsigned fd, bool cloexec,
+			 struct file **old)
 {
 	int err;
 

@@ -169,7 +169,8 @@ struct inode *anon_inode_create(u32 mode)
 int file_get_path(struct file *f, struct path *out)
 {
 	if (!__atomic_load_n(&f->dentry, __ATOMIC_ACQUIRE)) {
-		struct dentry *d = dentry_create(NULL, f->anon_name, strlen(f->anon_name)), *none = NULL;
+		struct dentry *d = dentry_create(NULL, f->anon_name, strlen(f->anon_name)),
+			      *none = NULL;
 
 		if (!d)
 			return -ENOMEM;

@@ -64,7 +64,8 @@ static int fill_file(struct inode *inode, const u8 *data, size_t size)
 			return -ENOMEM;
 		memcpy(page_to_virt(p), data + at, n);
 		memset((char *)page_to_virt(p) + n, 0, PAGE_SIZE - n);
-		err = mapping_add_page(&inode->mapping, at >> PAGE_SHIFT, p); /* takes the reference */
+		err = mapping_add_page(&inode->mapping, at >> PAGE_SHIFT,
+				       p); /* takes the reference */
 		if (err) {
 			page_put(p);
 			return err;
@@ -115,7 +116,8 @@ static struct hard_link *find_link(struct unpack *u, const struct cpio_entry *e)
 	for (unsigned i = 0; i < u->nr_links; i++) {
 		struct hard_link *l = &u->links[i];
 
-		if (l->ino == e->ino && l->dev_major == e->dev_major && l->dev_minor == e->dev_minor)
+		if (l->ino == e->ino && l->dev_major == e->dev_major &&
+		    l->dev_minor == e->dev_minor)
 			return l;
 	}
 	return NULL;
@@ -226,8 +228,8 @@ int initramfs_unpack(const void *data, size_t size)
 		}
 	}
 	if (err < 0) {
-		log_err("initramfs: bad archive at offset %zu of %zu, after %u entries", it.pos, size,
-			u.files);
+		log_err("initramfs: bad archive at offset %zu of %zu, after %u entries", it.pos,
+			size, u.files);
 		ret = -EINVAL;
 	}
 	kfree(u.links);

@@ -233,7 +233,8 @@ static int setattr_locked(struct inode *inode, struct iattr *a)
 	if (a->valid & (ATTR_UID | ATTR_GID)) {
 		bool owner = fs_cred()->fsuid == inode->uid;
 
-		if (a->valid & ATTR_UID && !(owner && a->uid == inode->uid) && !fs_capable(CAP_CHOWN))
+		if (a->valid & ATTR_UID && !(owner && a->uid == inode->uid) &&
+		    !fs_capable(CAP_CHOWN))
 			return -EPERM;
 		if (a->valid & ATTR_GID &&
 		    !(owner && (a->gid == inode->gid || cred_in_group(fs_cred(), a->gid))) &&
@@ -342,7 +343,8 @@ static int fill_stat(struct inode *inode, struct kstat *st)
 	st->ino = inode->ino;
 	st->rdev = inode->rdev;
 	st->size = inode->size;
-	st->blocks = S_ISREG(inode->mode) && !inode->blocks ? inode->mapping.nr_pages * 8 : inode->blocks;
+	st->blocks = S_ISREG(inode->mode) && !inode->blocks ? inode->mapping.nr_pages * 8
+							    : inode->blocks;
 	st->mode = inode->mode;
 	st->nlink = inode->nlink;
 	st->uid = inode->uid;

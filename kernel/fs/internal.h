@@ -64,12 +64,13 @@ static __always_inline bool name_equal(const char *a, const char *b, u32 n)
  * being moved. What is taken from the dentry counts only if its number is still the same afterwards. One
  * that was unhashed meanwhile may be found: the lookup then counts as having come before.
  */
-static __always_inline struct dentry *dcache_find_rcu(struct dentry *parent, const char *name, u32 len,
-						      u32 hash, u32 *seq)
+static __always_inline struct dentry *dcache_find_rcu(struct dentry *parent, const char *name,
+						      u32 len, u32 hash, u32 *seq)
 {
 	struct dentry *d;
 
-	hlist_for_each_entry(d, dcache_bucket(hash), hash_link) {
+	hlist_for_each_entry(d, dcache_bucket(hash), hash_link)
+	{
 		u32 s;
 
 		if (d->hash != hash || d->parent != parent)
@@ -111,7 +112,8 @@ struct walk_name { /* a path copied from user space */
 	char *s;
 	char small[120];
 };
-int walk_name_get(struct walk_name *n, uptr_t upath, bool empty_ok); /* 0, -EFAULT, -ENOENT, -ENAMETOOLONG */
+int walk_name_get(struct walk_name *n, uptr_t upath,
+		  bool empty_ok); /* 0, -EFAULT, -ENOENT, -ENAMETOOLONG */
 void walk_name_put(struct walk_name *n);
 struct dentry *dentry_get_parent(struct dentry *d); /* with a reference */
 /* One name in dir, from the cache or the file system: with a reference; may be negative. */
@@ -160,9 +162,11 @@ int walk_follow_last(struct walk *w, struct dentry *d);
 /* Among the walk's own files. Stands on p: under rcu without references, otherwise p's become the walk's. */
 int walk_stand_on(struct walk *w, const struct path *p);
 int walk_jump_to_root(struct walk *w);
-int walk_follow_link(struct walk *w); /* stands on a symlink, with references: goes on with its text */
+int walk_follow_link(
+	struct walk *w); /* stands on a symlink, with references: goes on with its text */
 void walk_pop_link(struct walk *w);
-bool walk_links_ended(const struct walk *w); /* nothing comes after any of the links being followed */
+bool walk_links_ended(
+	const struct walk *w); /* nothing comes after any of the links being followed */
 struct mount *mount_find(struct mount *parent, struct dentry *d); /* under rcu */
 bool mount_get_live(struct mount *m);
 

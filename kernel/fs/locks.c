@@ -46,7 +46,8 @@ static struct file_lock *conflict(struct inode *inode, const struct file_lock *r
 	struct file_lock *l, *first = NULL;
 
 	list_for_each_entry(l, &inode->locks, link) {
-		if (l->kind != r->kind || l->owner == r->owner || l->end < r->start || l->start > r->end)
+		if (l->kind != r->kind || l->owner == r->owner || l->end < r->start ||
+		    l->start > r->end)
 			continue;
 		if (l->type != F_WRLCK && r->type != F_WRLCK)
 			continue;
@@ -77,7 +78,8 @@ static void apply(struct inode *inode, const struct file_lock *r, struct file_lo
 		if (l->kind != r->kind || l->owner != r->owner)
 			continue;
 		if (l->type == r->type) { /* overlapping or touching: one lock */
-			if ((l->end != ~0ull && l->end + 1 < start) || (end != ~0ull && l->start > end + 1))
+			if ((l->end != ~0ull && l->end + 1 < start) ||
+			    (end != ~0ull && l->start > end + 1))
 				continue;
 			start = min(start, l->start);
 			end = max(end, l->end);
@@ -192,7 +194,8 @@ static int lock_wait(struct inode *inode, const struct file_lock *r, bool check_
 			list_add_tail(&w.link, &waiting);
 			spin_unlock(&locks_lock);
 		}
-		err = waitq_wait(&locks_wait, __atomic_load_n(&generation, __ATOMIC_SEQ_CST) != seen,
+		err = waitq_wait(&locks_wait,
+				 __atomic_load_n(&generation, __ATOMIC_SEQ_CST) != seen,
 				 SLEEP_INTERRUPTIBLE, TIME_NEVER);
 		if (check_deadlock) {
 			spin_lock(&locks_lock);
@@ -277,7 +280,8 @@ int locks_set(struct file *f, const struct flock *fl, bool ofd, bool wait)
 
 	if (err)
 		return err;
-	if ((r.type == F_RDLCK && !(f->mode & FMODE_READ)) || (r.type == F_WRLCK && !(f->mode & FMODE_WRITE)))
+	if ((r.type == F_RDLCK && !(f->mode & FMODE_READ)) ||
+	    (r.type == F_WRLCK && !(f->mode & FMODE_WRITE)))
 		return -EBADF;
 	if (ofd)
 		f->mode |= FMODE_LOCKED;
@@ -288,7 +292,9 @@ int locks_set(struct file *f, const struct flock *fl, bool ofd, bool wait)
 
 int file_flock(struct file *f, int op)
 {
-	static const int types[] = { [LOCK_SH] = F_RDLCK, [LOCK_EX] = F_WRLCK, [LOCK_UN] = F_UNLCK };
+	static const int types[] = {
+		[LOCK_SH] = F_RDLCK, [LOCK_EX] = F_WRLCK, [LOCK_UN] = F_UNLCK
+	};
 	struct file_lock r = { .kind = LOCK_WHOLE, .end = ~0ull, .owner = f }, unlock;
 	void *blocker;
 	int how = op & ~LOCK_NB, err;

@@ -50,9 +50,9 @@ int memfd_create_file(const char *name, unsigned flags, struct file **out)
 	inode->nlink = 0;
 	if (flags & MFD_NOEXEC_SEAL)
 		inode->mode &= ~0111u;
-	inode->seals = flags & MFD_NOEXEC_SEAL ? F_SEAL_EXEC :
-		       flags & MFD_ALLOW_SEALING ? 0 :
-						   F_SEAL_SEAL;
+	inode->seals = flags & MFD_NOEXEC_SEAL     ? F_SEAL_EXEC
+		       : flags & MFD_ALLOW_SEALING ? 0
+						   : F_SEAL_SEAL;
 	snprintf(full, sizeof(full), "memfd:%s", name);
 	p.dentry = dentry_create(memfd_mount->root, full, strlen(full));
 	if (!p.dentry) {
@@ -89,8 +89,8 @@ static long add_seals(struct file *f, u32 seals)
 
 	if (!(f->mode & FMODE_WRITE))
 		return -EPERM;
-	if (seals & ~(u32)(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE |
-			   F_SEAL_EXEC))
+	if (seals & ~(u32)(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
+			   F_SEAL_FUTURE_WRITE | F_SEAL_EXEC))
 		return -EINVAL;
 	rwsem_write_lock(&inode->lock);
 	if (inode->seals & F_SEAL_SEAL) {

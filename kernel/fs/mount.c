@@ -193,7 +193,8 @@ static void detach(struct mount *m, struct path *was)
 		;
 	rcu_assign(*p, m->next_here);
 	if (!m->mountpoint->mounted_here)
-		__atomic_fetch_and(&m->mountpoint->flags, ~(u32)DENTRY_MOUNTPOINT, __ATOMIC_RELAXED);
+		__atomic_fetch_and(&m->mountpoint->flags, ~(u32)DENTRY_MOUNTPOINT,
+				   __ATOMIC_RELAXED);
 	m->parent->children--;
 	m->parent = m;
 	m->mountpoint = m->root;

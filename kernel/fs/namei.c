@@ -25,7 +25,8 @@ static u32 apply_umask(u32 mode)
 /* --- creation --- */
 
 /* What is created must not exist; the parent is locked when this returns 0. */
-static int create_start(struct walk *w, int dirfd, const char *path, bool is_dir, struct dentry **out)
+static int create_start(struct walk *w, int dirfd, const char *path, bool is_dir,
+			struct dentry **out)
 {
 	struct dentry *d;
 	struct inode *dir;
@@ -149,7 +150,8 @@ static int link_checked(struct path *from, struct walk *w, struct dentry *d)
 	if (S_ISDIR(inode->mode) || !dir->ops->link)
 		return -EPERM;
 	rwsem_write_lock(&inode->lock);
-	if (inode->nlink == 0 && !(from->dentry->flags & DENTRY_UNLINKED && inode->flags & INODE_TMPFILE))
+	if (inode->nlink == 0 &&
+	    !(from->dentry->flags & DENTRY_UNLINKED && inode->flags & INODE_TMPFILE))
 		err = -ENOENT;
 	else
 		err = dir->ops->link(from->dentry, dir, d);
@@ -193,7 +195,8 @@ static bool sticky_forbids(const struct inode *dir, const struct inode *victim)
 {
 	u32 uid = fs_cred()->fsuid;
 
-	return dir->mode & S_ISVTX && victim->uid != uid && dir->uid != uid && !fs_capable(CAP_FOWNER);
+	return dir->mode & S_ISVTX && victim->uid != uid && dir->uid != uid &&
+	       !fs_capable(CAP_FOWNER);
 }
 
 /* May the name d go away from dir? is_dir: as a directory. dir's lock is held. */

@@ -11,7 +11,8 @@
 /* MAY_* for the access mode; mode 3 wants both and gives neither. */
 static int access_of(u32 flags)
 {
-	static const u8 access[4] = { MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE };
+	static const u8 access[4] = { MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE,
+				      MAY_READ | MAY_WRITE };
 
 	return access[flags & O_ACCMODE] | (flags & O_TRUNC ? MAY_WRITE : 0);
 }
@@ -224,7 +225,8 @@ static int open_tmpfile(const struct path *dir, u32 flags, u32 mode, struct file
 	if (err)
 		return err;
 	rwsem_write_lock(&parent->lock);
-	err = parent->ops->tmpfile(parent, S_IFREG | (mode & S_IALLUGO & ~umask_of_current()), &inode);
+	err = parent->ops->tmpfile(parent, S_IFREG | (mode & S_IALLUGO & ~umask_of_current()),
+				   &inode);
 	rwsem_write_unlock(&parent->lock);
 	if (err)
 		return err;
@@ -242,7 +244,8 @@ static int open_tmpfile(const struct path *dir, u32 flags, u32 mode, struct file
 	return err;
 }
 
-int vfs_open_at(int dirfd, const char *path, int oflags, u32 mode, unsigned resolve, struct file **out)
+int vfs_open_at(int dirfd, const char *path, int oflags, u32 mode, unsigned resolve,
+		struct file **out)
 {
 	u32 flags = (u32)oflags;
 	unsigned lookup = resolve | (flags & O_NOFOLLOW ? 0 : LOOKUP_FOLLOW);

@@ -31,7 +31,8 @@ ssize_t generic_file_read(struct file *f, struct uio *to, loff_t *pos)
 		if (n > size - at)
 			n = size - at;
 		p = mapping_find_page(m, at >> PAGE_SHIFT);
-		if (unlikely(!p && m->ops && m->ops->read_page && !(inode->flags & INODE_SPARSE_ZERO))) {
+		if (unlikely(!p && m->ops && m->ops->read_page &&
+			     !(inode->flags & INODE_SPARSE_ZERO))) {
 			int err = mapping_get_page(m, at >> PAGE_SHIFT, &p);
 
 			if (err)

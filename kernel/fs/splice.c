@@ -30,7 +30,8 @@ static int wait_readable(struct pipe *p, bool nonblock)
 		mutex_unlock(&p->lock);
 		if (nonblock)
 			return -EAGAIN;
-		err = waitq_wait(&p->read_wait, READ_ONCE(p->head) != READ_ONCE(p->tail) || !READ_ONCE(p->writers),
+		err = waitq_wait(&p->read_wait,
+				 READ_ONCE(p->head) != READ_ONCE(p->tail) || !READ_ONCE(p->writers),
 				 SLEEP_INTERRUPTIBLE, TIME_NEVER);
 		if (err)
 			return err;
@@ -54,8 +55,8 @@ static int wait_writable(struct pipe *p, bool nonblock)
 		mutex_unlock(&p->lock);
 		if (nonblock)
 			return -EAGAIN;
-		err = waitq_wait(&p->write_wait, !pipe_full(p) || !READ_ONCE(p->readers), SLEEP_INTERRUPTIBLE,
-				 TIME_NEVER);
+		err = waitq_wait(&p->write_wait, !pipe_full(p) || !READ_ONCE(p->readers),
+				 SLEEP_INTERRUPTIBLE, TIME_NEVER);
 		if (err)
 			return err;
 	}
@@ -129,7 +130,8 @@ static void give_back(struct pipe *p, const struct pipe_buf *piece)
 }
 
 /* The pipe is not locked while the file is written: inodes' locks come before pipes'. */
-static ssize_t pipe_to_file(struct pipe *p, struct file *out, loff_t *pos, size_t len, bool nonblock)
+static ssize_t pipe_to_file(struct pipe *p, struct file *out, loff_t *pos, size_t len,
+			    bool nonblock)
 {
 	ssize_t done = 0, n = 0;
 

@@ -115,7 +115,8 @@ static ssize_t timerfd_read(struct file *f, struct uio *to, loff_t *pos)
 	}
 	if (ret < 0)
 		return ret;
-	return uio_copy_to(to, &ticks, sizeof(ticks)) == sizeof(ticks) ? (ssize_t)sizeof(ticks) : -EFAULT;
+	return uio_copy_to(to, &ticks, sizeof(ticks)) == sizeof(ticks) ? (ssize_t)sizeof(ticks)
+								       : -EFAULT;
 }
 
 static u32 timerfd_poll(struct file *f, struct poll_table *pt)
@@ -148,8 +149,8 @@ static void timerfd_fdinfo(struct file *f, char *buf, size_t size)
 	snprintf(buf, size,
 		 "clockid: %d\nticks: %llu\nsettime flags: 0%o\nit_value: (%llu, %llu)\n"
 		 "it_interval: (%llu, %llu)\n",
-		 t->clock, READ_ONCE(t->ticks), t->absolute, value / NSEC_PER_SEC, value % NSEC_PER_SEC,
-		 interval / NSEC_PER_SEC, interval % NSEC_PER_SEC);
+		 t->clock, READ_ONCE(t->ticks), t->absolute, value / NSEC_PER_SEC,
+		 value % NSEC_PER_SEC, interval / NSEC_PER_SEC, interval % NSEC_PER_SEC);
 }
 
 static const struct file_ops timerfd_fops = {
@@ -176,7 +177,8 @@ int timerfd_create(int clock, unsigned flags, struct file **out)
 	spin_init(&t->lock, "timerfd", RANK_TIMER_OWNER);
 	waitq_init(&t->wait);
 	ktimer_init(&t->timer, timer_fired);
-	err = file_create_anon(&timerfd_fops, t, O_RDWR | (flags & TFD_NONBLOCK), "anon_inode:[timerfd]", out);
+	err = file_create_anon(&timerfd_fops, t, O_RDWR | (flags & TFD_NONBLOCK),
+			       "anon_inode:[timerfd]", out);
 	if (err) {
 		kfree(t);
 		return err;
@@ -215,7 +217,9 @@ int timerfd_get(struct file *f, u64 *value_ns, u64 *interval_ns)
 
 static u64 to_monotonic(const struct timerfd *t, u64 value)
 {
-	u64 ns = !t->absolute ? time_after_ns(value) : is_real(t->clock) ? time_from_realtime(value) : value;
+	u64 ns = !t->absolute        ? time_after_ns(value)
+		 : is_real(t->clock) ? time_from_realtime(value)
+				     : value;
 
 	return ns ? ns : 1;
 }

@@ -25,8 +25,13 @@
 #define FN_user_0(id) stage_##id
 #define FN_user_1(id) NULL
 #define ROW(n_, id_, phase_, title_, subsystem_, deadline_, user_)                                 \
-	{ .n = n_, .id = #id_, .title = title_, .phase = phase_, .user = user_,                    \
-	  .deadline_ms = deadline_, .fn = FN_user_##user_(id_) },
+	{ .n = n_,                                                                                 \
+	  .id = #id_,                                                                              \
+	  .title = title_,                                                                         \
+	  .phase = phase_,                                                                         \
+	  .user = user_,                                                                           \
+	  .deadline_ms = deadline_,                                                                \
+	  .fn = FN_user_##user_(id_) },
 static struct stage stages[] = { STAGES(ROW) };
 
 static const char *selection; /* NULL: none */
@@ -105,9 +110,9 @@ static void report_end(const struct stage *s, const char *status, u64 took_ns)
 	event_u64(&ev, "took_ns", took_ns);
 	event_str(&ev, "detail", s->detail);
 	event_end(&ev);
-	klog(*status == 'F' ? LOG_ERR : LOG_INFO, "[STAGE %03u/%03u] %s: %s ... %s %llu ms%s%s", s->n,
-	     STAGE_COUNT, s->id, s->title, status, (unsigned long long)(took_ns / NSEC_PER_MSEC),
-	     *s->detail ? ": " : "", s->detail);
+	klog(*status == 'F' ? LOG_ERR : LOG_INFO, "[STAGE %03u/%03u] %s: %s ... %s %llu ms%s%s",
+	     s->n, STAGE_COUNT, s->id, s->title, status,
+	     (unsigned long long)(took_ns / NSEC_PER_MSEC), *s->detail ? ": " : "", s->detail);
 }
 
 static const char *judge(int result)

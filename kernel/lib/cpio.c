@@ -11,8 +11,22 @@
 #define HEADER_SIZE 110
 #define TRAILER "TRAILER!!!"
 
-enum { F_INO, F_MODE, F_UID, F_GID, F_NLINK, F_MTIME, F_FILESIZE, F_DEVMAJOR, F_DEVMINOR,
-       F_RDEVMAJOR, F_RDEVMINOR, F_NAMESIZE, F_CHECK, NR_FIELDS };
+enum {
+	F_INO,
+	F_MODE,
+	F_UID,
+	F_GID,
+	F_NLINK,
+	F_MTIME,
+	F_FILESIZE,
+	F_DEVMAJOR,
+	F_DEVMINOR,
+	F_RDEVMAJOR,
+	F_RDEVMINOR,
+	F_NAMESIZE,
+	F_CHECK,
+	NR_FIELDS
+};
 
 void cpio_init(struct cpio_iter *it, const void *buf, size_t size)
 {
@@ -120,7 +134,8 @@ int cpio_next(struct cpio_iter *it, struct cpio_entry *e)
 		err = read_entry(it, &tmp);
 		if (err)
 			return err;
-		if (tmp.name_len != sizeof(TRAILER) - 1 || memcmp(tmp.name, TRAILER, tmp.name_len) != 0) {
+		if (tmp.name_len != sizeof(TRAILER) - 1 ||
+		    memcmp(tmp.name, TRAILER, tmp.name_len) != 0) {
 			it->open = true;
 			*e = tmp;
 			return 1;

@@ -179,33 +179,21 @@ static void convert(struct out *o, struct spec *sp, char conv, va_list *ap)
 
 	switch (conv) {
 	case 'd':
-	case 'i':
-		put_signed(o, sp, arg_signed(sp, ap));
-		return;
-	case 'u':
-		put_number(o, sp, arg_unsigned(sp, ap), 10, false, "");
-		return;
-	case 'o':
-		put_number(o, sp, arg_unsigned(sp, ap), 8, false, "");
-		return;
+	case 'i': put_signed(o, sp, arg_signed(sp, ap)); return;
+	case 'u': put_number(o, sp, arg_unsigned(sp, ap), 10, false, ""); return;
+	case 'o': put_number(o, sp, arg_unsigned(sp, ap), 8, false, ""); return;
 	case 'x':
 	case 'X':
 		v = arg_unsigned(sp, ap);
 		put_number(o, sp, v, 16, conv == 'X',
-			   !sp->alt || !v ? "" : conv == 'X' ? "0X" : "0x");
+			   !sp->alt || !v ? ""
+			   : conv == 'X'  ? "0X"
+					  : "0x");
 		return;
-	case 'p':
-		put_number(o, sp, (uintptr_t)va_arg(*ap, void *), 16, false, "0x");
-		return;
-	case 'c':
-		put_char(o, sp, (char)va_arg(*ap, int));
-		return;
-	case 's':
-		put_string(o, sp, va_arg(*ap, const char *));
-		return;
-	case '%':
-		put(o, '%');
-		return;
+	case 'p': put_number(o, sp, (uintptr_t)va_arg(*ap, void *), 16, false, "0x"); return;
+	case 'c': put_char(o, sp, (char)va_arg(*ap, int)); return;
+	case 's': put_string(o, sp, va_arg(*ap, const char *)); return;
+	case '%': put(o, '%'); return;
 	}
 }
 

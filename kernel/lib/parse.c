@@ -86,21 +86,13 @@ int parse_size(const char *s, u64 *out)
 		return err;
 	switch (*s) {
 	case 'k':
-	case 'K':
-		shift = 10;
-		break;
+	case 'K': shift = 10; break;
 	case 'm':
-	case 'M':
-		shift = 20;
-		break;
+	case 'M': shift = 20; break;
 	case 'g':
-	case 'G':
-		shift = 30;
-		break;
+	case 'G': shift = 30; break;
 	case 't':
-	case 'T':
-		shift = 40;
-		break;
+	case 'T': shift = 40; break;
 	}
 	if (shift)
 		s++;

@@ -75,8 +75,8 @@ static struct radix_node *find_leaf(const struct radix_root *r, u64 index)
 	return n;
 }
 
-static struct radix_node *new_node(struct radix_root *r, unsigned shift,
-				   struct radix_node *parent, unsigned offset)
+static struct radix_node *new_node(struct radix_root *r, unsigned shift, struct radix_node *parent,
+				   unsigned offset)
 {
 	struct radix_node *n = r->ops->alloc(r);
 
@@ -262,7 +262,8 @@ static void *find_next(const struct radix_root *r, u64 *index, int tag)
 				u64 base = i & ~(below | (u64)SLOT_MASK << n->shift);
 
 				i = base + ((u64)at << n->shift);
-				if (at == RADIX_SLOTS && (n->shift + RADIX_BITS >= 64 || i < base || i == 0))
+				if (at == RADIX_SLOTS &&
+				    (n->shift + RADIX_BITS >= 64 || i < base || i == 0))
 					return NULL;
 			}
 			if (!p)

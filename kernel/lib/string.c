@@ -24,13 +24,15 @@ NO_IDIOM static __always_inline void copy_up(u8 *d, const u8 *s, size_t n)
 		*d++ = *s++;
 }
 
-__weak NO_IDIOM void *memcpy(void *restrict dst, const void *restrict src, size_t n)
+__weak
+NO_IDIOM void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 {
 	copy_up(dst, src, n);
 	return dst;
 }
 
-__weak NO_IDIOM void *memmove(void *dst, const void *src, size_t n)
+__weak
+NO_IDIOM void *memmove(void *dst, const void *src, size_t n)
 {
 	u8 *d = dst;
 	const u8 *s = src;
@@ -47,7 +49,8 @@ __weak NO_IDIOM void *memmove(void *dst, const void *src, size_t n)
 	return dst;
 }
 
-__weak NO_IDIOM void *memset(void *dst, int c, size_t n)
+__weak
+NO_IDIOM void *memset(void *dst, int c, size_t n)
 {
 	u8 *d = dst;
 	unsigned long v = (u8)c * 0x0101010101010101ul;
@@ -59,7 +62,8 @@ __weak NO_IDIOM void *memset(void *dst, int c, size_t n)
 	return dst;
 }
 
-__weak NO_IDIOM int memcmp(const void *a, const void *b, size_t n)
+__weak
+NO_IDIOM int memcmp(const void *a, const void *b, size_t n)
 {
 	const u8 *p = a, *q = b;
 
@@ -72,7 +76,8 @@ __weak NO_IDIOM int memcmp(const void *a, const void *b, size_t n)
 	return 0;
 }
 
-__weak NO_IDIOM void *memchr(const void *s, int c, size_t n)
+__weak
+NO_IDIOM void *memchr(const void *s, int c, size_t n)
 {
 	const u8 *p = s;
 
@@ -83,7 +88,8 @@ __weak NO_IDIOM void *memchr(const void *s, int c, size_t n)
 	return NULL;
 }
 
-__weak NO_IDIOM size_t strlen(const char *s)
+__weak
+NO_IDIOM size_t strlen(const char *s)
 {
 	size_t n = 0;
 
@@ -92,7 +98,8 @@ __weak NO_IDIOM size_t strlen(const char *s)
 	return n;
 }
 
-__weak NO_IDIOM size_t strnlen(const char *s, size_t max)
+__weak
+NO_IDIOM size_t strnlen(const char *s, size_t max)
 {
 	size_t n = 0;
 
@@ -101,14 +108,16 @@ __weak NO_IDIOM size_t strnlen(const char *s, size_t max)
 	return n;
 }
 
-__weak NO_IDIOM int strcmp(const char *a, const char *b)
+__weak
+NO_IDIOM int strcmp(const char *a, const char *b)
 {
 	while (*a && *a == *b)
 		a++, b++;
 	return (u8)*a - (u8)*b;
 }
 
-__weak NO_IDIOM int strncmp(const char *a, const char *b, size_t n)
+__weak
+NO_IDIOM int strncmp(const char *a, const char *b, size_t n)
 {
 	for (; n; n--, a++, b++) {
 		if (*a != *b)
@@ -119,7 +128,8 @@ __weak NO_IDIOM int strncmp(const char *a, const char *b, size_t n)
 	return 0;
 }
 
-__weak NO_IDIOM char *strchr(const char *s, int c)
+__weak
+NO_IDIOM char *strchr(const char *s, int c)
 {
 	for (;; s++) {
 		if (*s == (char)c)
@@ -129,7 +139,8 @@ __weak NO_IDIOM char *strchr(const char *s, int c)
 	}
 }
 
-__weak NO_IDIOM char *strrchr(const char *s, int c)
+__weak
+NO_IDIOM char *strrchr(const char *s, int c)
 {
 	const char *found = NULL;
 
@@ -141,7 +152,8 @@ __weak NO_IDIOM char *strrchr(const char *s, int c)
 	}
 }
 
-__weak NO_IDIOM char *strstr(const char *s, const char *what)
+__weak
+NO_IDIOM char *strstr(const char *s, const char *what)
 {
 	size_t n = strlen(what);
 

@@ -362,18 +362,12 @@ static int decode_wake_op(u32 word, struct wake_op *o)
 static bool wake_op_holds(const struct wake_op *o, int old)
 {
 	switch (o->cmp) {
-	case 0:
-		return old == o->cmparg;
-	case 1:
-		return old != o->cmparg;
-	case 2:
-		return old < o->cmparg;
-	case 3:
-		return old <= o->cmparg;
-	case 4:
-		return old > o->cmparg;
-	default:
-		return old >= o->cmparg;
+	case 0: return old == o->cmparg;
+	case 1: return old != o->cmparg;
+	case 2: return old < o->cmparg;
+	case 3: return old <= o->cmparg;
+	case 4: return old > o->cmparg;
+	default: return old >= o->cmparg;
 	}
 }
 

@@ -38,5 +38,6 @@ struct futex_bucket *futex_queue_lock(const struct futex_key *key); /* counts a 
 void futex_queue_unlock(struct futex_bucket *b); /* the opposite */
 void futex_wake_waiter(struct futex_waiter *w); /* bucket locked */
 bool futex_unqueue(struct futex_waiter *w); /* false: it was woken */
-int futex_sleep(struct futex_waiter *w, u64 deadline_ns); /* queued, state set: 0, -EINTR, -ETIMEDOUT */
+int futex_sleep(struct futex_waiter *w,
+		u64 deadline_ns); /* queued, state set: 0, -EINTR, -ETIMEDOUT */
 int futex_read_atomic(u32 *val, uptr_t uaddr); /* bucket locked: -EFAULT when not present too */

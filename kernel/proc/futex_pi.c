@@ -112,7 +112,8 @@ static int priority(const struct thread *t)
 }
 
 /* The first of those with the highest priority; *more: there are others. Bucket locked. */
-static struct futex_waiter *best_waiter(struct futex_bucket *b, const struct futex_key *key, bool *more)
+static struct futex_waiter *best_waiter(struct futex_bucket *b, const struct futex_key *key,
+					bool *more)
 {
 	struct futex_waiter *w, *best = NULL;
 
@@ -235,7 +236,8 @@ void futex_exit_robust(struct thread *t)
 
 		/* Read the link first: once marked, the lock may be taken and the entry reused. */
 		if ((entry & ~1ull) != (pending & ~1ull) &&
-		    owner_died((uptr_t)((entry & ~1ull) + (u64)head.futex_offset), entry & 1, false))
+		    owner_died((uptr_t)((entry & ~1ull) + (u64)head.futex_offset), entry & 1,
+			       false))
 			return;
 		if (bad)
 			return;

@@ -22,7 +22,9 @@ static int fd_path(const struct pid_view *v, const struct pid_node *n, struct pa
 static const struct pid_entry fd_link = { .name = "fd", .mode = S_IFLNK | 0700, .path = fd_path };
 
 static int show_fdinfo(struct seq *s, const struct pid_view *v);
-static const struct pid_entry fdinfo_file = { .name = "fdinfo", .mode = S_IFREG | 0444, .show = show_fdinfo };
+static const struct pid_entry fdinfo_file = { .name = "fdinfo",
+					      .mode = S_IFREG | 0444,
+					      .show = show_fdinfo };
 
 static int show_fdinfo(struct seq *s, const struct pid_view *v)
 {

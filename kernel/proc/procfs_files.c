@@ -101,22 +101,26 @@ static int show_stat(struct seq *s, const struct pid_view *v)
 	proc_usage_self(p, &self);
 	proc_usage_children(p, &children);
 	get_signals(v, &sig);
-	seq_printf(s, "%d (%s) %c %d %d %d %d %d %u", v->t->tid, v->t->comm, state_of(v), parent_pid(p),
-		   proc_pgrp_id(p), proc_session_id(p), p->tty ? (s32)MKDEV(5, 1) : 0, -1, 0x400000u);
-	seq_printf(s, " %llu %llu %llu %llu %llu %llu %llu %llu", self.min_flt, children.min_flt, self.maj_flt,
-		   children.maj_flt, TICKS(self.utime_ns), TICKS(self.stime_ns), TICKS(children.utime_ns),
-		   TICKS(children.stime_ns));
-	seq_printf(s, " %d %d %u 0 %llu", v->t->se.rt_priority ? -1 - v->t->se.rt_priority : 20 + v->t->se.nice,
+	seq_printf(s, "%d (%s) %c %d %d %d %d %d %u", v->t->tid, v->t->comm, state_of(v),
+		   parent_pid(p), proc_pgrp_id(p), proc_session_id(p),
+		   p->tty ? (s32)MKDEV(5, 1) : 0, -1, 0x400000u);
+	seq_printf(s, " %llu %llu %llu %llu %llu %llu %llu %llu", self.min_flt, children.min_flt,
+		   self.maj_flt, children.maj_flt, TICKS(self.utime_ns), TICKS(self.stime_ns),
+		   TICKS(children.utime_ns), TICKS(children.stime_ns));
+	seq_printf(s, " %d %d %u 0 %llu",
+		   v->t->se.rt_priority ? -1 - v->t->se.rt_priority : 20 + v->t->se.nice,
 		   v->t->se.nice, sig.threads, TICKS(p->start_ns));
-	seq_printf(s, " %llu %llu %llu", mm ? mm->total_vm * 4096 : 0, mm ? mm->rss_anon + mm->rss_file : 0,
-		   p->limits[RLIMIT_RSS].rlim_cur);
+	seq_printf(s, " %llu %llu %llu", mm ? mm->total_vm * 4096 : 0,
+		   mm ? mm->rss_anon + mm->rss_file : 0, p->limits[RLIMIT_RSS].rlim_cur);
 	seq_printf(s, " %lu %lu %lu 0 0 %llu %llu %llu %llu 0 0 0", mm ? mm->code_start : 0,
 		   mm ? mm->code_end : 0, mm ? mm->stack_start : 0, sig.pending & 0x7fffffff,
 		   sig.blocked & 0x7fffffff, sig.ignored & 0x7fffffff, sig.caught & 0x7fffffff);
-	seq_printf(s, " %d %u %u %u 0 0 0", p->exit_signal, v->t->cpu, v->t->se.rt_priority, v->t->se.policy);
-	seq_printf(s, " %lu %lu %lu %lu %lu %lu %lu %u\n", mm ? mm->data_start : 0, mm ? mm->data_end : 0,
-		   mm ? mm->brk_start : 0, mm ? mm->arg_start : 0, mm ? mm->arg_end : 0,
-		   mm ? mm->env_start : 0, mm ? mm->env_end : 0, p->exit_status);
+	seq_printf(s, " %d %u %u %u 0 0 0", p->exit_signal, v->t->cpu, v->t->se.rt_priority,
+		   v->t->se.policy);
+	seq_printf(s, " %lu %lu %lu %lu %lu %lu %lu %u\n", mm ? mm->data_start : 0,
+		   mm ? mm->data_end : 0, mm ? mm->brk_start : 0, mm ? mm->arg_start : 0,
+		   mm ? mm->arg_end : 0, mm ? mm->env_start : 0, mm ? mm->env_end : 0,
+		   p->exit_status);
 	if (mm)
 		mm_put(mm);
 	return 0;
@@ -130,8 +134,9 @@ static int show_statm(struct seq *s, const struct pid_view *v)
 		seq_puts(s, "0 0 0 0 0 0 0\n");
 		return 0;
 	}
-	seq_printf(s, "%llu %llu %llu %lu 0 %llu 0\n", mm->total_vm, mm->rss_anon + mm->rss_file, mm->rss_file,
-		   (mm->code_end - mm->code_start + 4095) / 4096, mm->data_vm + mm->stack_vm);
+	seq_printf(s, "%llu %llu %llu %lu 0 %llu 0\n", mm->total_vm, mm->rss_anon + mm->rss_file,
+		   mm->rss_file, (mm->code_end - mm->code_start + 4095) / 4096,
+		   mm->data_vm + mm->stack_vm);
 	mm_put(mm);
 	return 0;
 }
@@ -147,13 +152,16 @@ static void show_ids(struct seq *s, const struct pid_view *v)
 	rcu_read_unlock();
 	if (!c)
 		return;
-	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid, c->gid,
-		   c->egid, c->sgid, c->fsgid);
+	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid,
+		   c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);
 	seq_puts(s, "Groups:\t");
 	for (u32 i = 0; i < c->ngroups; i++)
 		seq_printf(s, "%u ", c->groups[i]);
-	seq_printf(s, "\nCapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nCapAmb:\t%016llx\n",
-		   c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bounding, c->cap_ambient);
+	seq_printf(
+		s,
+		"\nCapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nCapAmb:\t%016llx\n",
+		c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bounding,
+		c->cap_ambient);
 	cred_put(c);
 }
 
@@ -168,8 +176,8 @@ static void show_memory(struct seq *s, const struct pid_view *v)
 		   "VmRSS:\t%8llu kB\nRssAnon:\t%8llu kB\nRssFile:\t%8llu kB\nVmData:\t%8llu kB\n"
 		   "VmStk:\t%8llu kB\nVmExe:\t%8lu kB\nVmSwap:\t       0 kB\n",
 		   mm->total_vm * 4, mm->total_vm * 4, mm->locked_vm * 4, mm_rss_peak(mm) * 4,
-		   (mm->rss_anon + mm->rss_file) * 4, mm->rss_anon * 4, mm->rss_file * 4, mm->data_vm * 4,
-		   mm->stack_vm * 4, (mm->code_end - mm->code_start) / 1024);
+		   (mm->rss_anon + mm->rss_file) * 4, mm->rss_anon * 4, mm->rss_file * 4,
+		   mm->data_vm * 4, mm->stack_vm * 4, (mm->code_end - mm->code_start) / 1024);
 	mm_put(mm);
 }
 
@@ -179,9 +187,11 @@ static int show_status(struct seq *s, const struct pid_view *v)
 	struct sig_sets sig;
 
 	get_signals(v, &sig);
-	seq_printf(s, "Name:\t%s\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\n", v->t->comm,
-		   v->t->fs ? v->t->fs->umask : 0, state_name(state_of(v)), v->p->pid, v->t->tid,
-		   parent_pid(v->p));
+	seq_printf(
+		s,
+		"Name:\t%s\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\n",
+		v->t->comm, v->t->fs ? v->t->fs->umask : 0, state_name(state_of(v)), v->p->pid,
+		v->t->tid, parent_pid(v->p));
 	seq_puts(s, "TracerPid:\t0\n");
 	show_ids(s, v);
 	seq_printf(s, "FDSize:\t%u\n", fs ? files_table_size(fs) : 0);
@@ -190,12 +200,17 @@ static int show_status(struct seq *s, const struct pid_view *v)
 	seq_printf(s, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", v->p->pid, v->t->tid,
 		   proc_pgrp_id(v->p), proc_session_id(v->p));
 	show_memory(s, v);
-	seq_printf(s, "Threads:\t%u\nSigQ:\t0/%llu\nSigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\n",
-		   sig.threads, v->p->limits[RLIMIT_SIGPENDING].rlim_cur, sig.pending, sig.shared, sig.blocked);
-	seq_printf(s, "SigIgn:\t%016llx\nSigCgt:\t%016llx\nNoNewPrivs:\t%d\nSeccomp:\t0\n", sig.ignored, sig.caught,
-		   v->p->no_new_privs);
-	seq_printf(s, "Cpus_allowed:\t%llx\nvoluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t%llu\n",
-		   v->t->affinity & cpu_online_mask, v->t->nvcsw, v->t->nivcsw);
+	seq_printf(
+		s,
+		"Threads:\t%u\nSigQ:\t0/%llu\nSigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\n",
+		sig.threads, v->p->limits[RLIMIT_SIGPENDING].rlim_cur, sig.pending, sig.shared,
+		sig.blocked);
+	seq_printf(s, "SigIgn:\t%016llx\nSigCgt:\t%016llx\nNoNewPrivs:\t%d\nSeccomp:\t0\n",
+		   sig.ignored, sig.caught, v->p->no_new_privs);
+	seq_printf(
+		s,
+		"Cpus_allowed:\t%llx\nvoluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t%llu\n",
+		v->t->affinity & cpu_online_mask, v->t->nvcsw, v->t->nivcsw);
 	return 0;
 }
 
@@ -312,7 +327,8 @@ static ssize_t write_oom_adj(const struct pid_view *v, const char *text)
 static int show_oom_score(struct seq *s, const struct pid_view *v)
 {
 	struct mm *mm = proc_get_mm(v->p);
-	s64 score = mm ? (s64)((mm->rss_anon + mm->rss_file) * 1000 / max(mem_total_pages, 1ull)) : 0;
+	s64 score =
+		mm ? (s64)((mm->rss_anon + mm->rss_file) * 1000 / max(mem_total_pages, 1ull)) : 0;
 
 	if (mm)
 		mm_put(mm);
@@ -394,26 +410,39 @@ static int root_path(const struct pid_view *v, const struct pid_node *n, struct 
 
 /* --- tables --- */
 
-#define FILE(fname, fmode, fn) { .name = fname, .mode = S_IFREG | (fmode), .show = (fn) }
-#define FILE_RW(fname, fmode, fn, wr) { .name = fname, .mode = S_IFREG | (fmode), .show = (fn), .write = (wr) }
-#define LINK(fname, fn) { .name = fname, .mode = S_IFLNK | 0777, .path = (fn) }
+#define FILE(fname, fmode, fn)                                                                     \
+	{                                                                                          \
+		.name = fname, .mode = S_IFREG | (fmode), .show = (fn)                             \
+	}
+#define FILE_RW(fname, fmode, fn, wr)                                                              \
+	{                                                                                          \
+		.name = fname, .mode = S_IFREG | (fmode), .show = (fn), .write = (wr)              \
+	}
+#define LINK(fname, fn)                                                                            \
+	{                                                                                          \
+		.name = fname, .mode = S_IFLNK | 0777, .path = (fn)                                \
+	}
 #define DIR(fname, fmode, look, iter)                                                              \
-	{ .name = fname, .mode = S_IFDIR | (fmode), .lookup = (look), .iterate = (iter) }
+	{                                                                                          \
+		.name = fname, .mode = S_IFDIR | (fmode), .lookup = (look), .iterate = (iter)      \
+	}
 
 #define COMMON                                                                                     \
 	DIR("fd", 0500, pid_fd_lookup, pid_fd_iterate),                                            \
-	DIR("fdinfo", 0555, pid_fdinfo_lookup, pid_fdinfo_iterate),                                \
-	FILE("environ", 0400, show_environ), FILE("auxv", 0400, show_auxv),                        \
-	FILE("status", 0444, show_status), FILE("personality", 0400, show_personality),            \
-	FILE("limits", 0444, show_limits), FILE_RW("comm", 0644, show_comm, write_comm),           \
-	FILE("cmdline", 0444, show_cmdline), FILE("stat", 0444, show_stat),                        \
-	FILE("statm", 0444, show_statm), FILE("maps", 0444, pid_show_maps),                        \
-	{ .name = "mem", .mode = S_IFREG | 0600, .fops = &pid_mem_fops }, LINK("cwd", cwd_path),   \
-	LINK("root", root_path), LINK("exe", exe_path), FILE("mounts", 0444, pid_show_mounts),     \
-	FILE("mountinfo", 0444, pid_show_mountinfo), FILE("smaps", 0444, pid_show_smaps),          \
-	FILE("wchan", 0444, show_wchan), FILE("cgroup", 0444, show_cgroup),                        \
-	FILE("oom_score", 0444, show_oom_score),                                                   \
-	FILE_RW("oom_score_adj", 0644, show_oom_adj, write_oom_adj), FILE("io", 0400, show_io)
+		DIR("fdinfo", 0555, pid_fdinfo_lookup, pid_fdinfo_iterate),                        \
+		FILE("environ", 0400, show_environ), FILE("auxv", 0400, show_auxv),                \
+		FILE("status", 0444, show_status), FILE("personality", 0400, show_personality),    \
+		FILE("limits", 0444, show_limits), FILE_RW("comm", 0644, show_comm, write_comm),   \
+		FILE("cmdline", 0444, show_cmdline), FILE("stat", 0444, show_stat),                \
+		FILE("statm", 0444, show_statm), FILE("maps", 0444, pid_show_maps),                \
+		{ .name = "mem", .mode = S_IFREG | 0600, .fops = &pid_mem_fops },                  \
+		LINK("cwd", cwd_path), LINK("root", root_path), LINK("exe", exe_path),             \
+		FILE("mounts", 0444, pid_show_mounts),                                             \
+		FILE("mountinfo", 0444, pid_show_mountinfo), FILE("smaps", 0444, pid_show_smaps),  \
+		FILE("wchan", 0444, show_wchan), FILE("cgroup", 0444, show_cgroup),                \
+		FILE("oom_score", 0444, show_oom_score),                                           \
+		FILE_RW("oom_score_adj", 0644, show_oom_adj, write_oom_adj),                       \
+		FILE("io", 0400, show_io)
 
 const struct pid_entry pid_entries[] = {
 	DIR("task", 0555, pid_task_lookup, pid_task_iterate),

@@ -10,7 +10,8 @@ static const char *vma_name(const struct vma *v, const struct mm *mm)
 		return v->ops->name;
 	if (v->file)
 		return NULL;
-	if (v->start <= mm->brk && v->end > mm->brk_start && v->end > v->start && mm->brk > mm->brk_start)
+	if (v->start <= mm->brk && v->end > mm->brk_start && v->end > v->start &&
+	    mm->brk > mm->brk_start)
 		return "[heap]";
 	if (v->start <= mm->stack_start && v->end >= mm->stack_start)
 		return "[stack]";
@@ -26,8 +27,8 @@ static void show_vma(struct seq *s, const struct vma *v, const struct mm *mm, ch
 
 	seq_printf(s, "%08lx-%08lx %c%c%c%c %08llx %02x:%02x %llu ", v->start, v->end,
 		   v->flags & VM_READ ? 'r' : '-', v->flags & VM_WRITE ? 'w' : '-',
-		   v->flags & VM_EXEC ? 'x' : '-', v->flags & VM_SHARED ? 's' : 'p', v->file ? v->pgoff << 12 : 0,
-		   MAJOR(dev), MINOR(dev), inode ? inode->ino : 0);
+		   v->flags & VM_EXEC ? 'x' : '-', v->flags & VM_SHARED ? 's' : 'p',
+		   v->file ? v->pgoff << 12 : 0, MAJOR(dev), MINOR(dev), inode ? inode->ino : 0);
 	if (v->file)
 		name = file_path(v->file, buf, PATH_MAX);
 	if (name) {
@@ -57,7 +58,8 @@ static int show_vmas(struct seq *s, const struct pid_view *v, bool details)
 			seq_printf(s,
 				   "Size:           %8llu kB\nKernelPageSize:        4 kB\n"
 				   "MMUPageSize:           4 kB\nLocked:         %8llu kB\n",
-				   vma_pages(vma) * 4, vma->flags & VM_LOCKED ? vma_pages(vma) * 4 : 0);
+				   vma_pages(vma) * 4,
+				   vma->flags & VM_LOCKED ? vma_pages(vma) * 4 : 0);
 	}
 	rwsem_read_unlock(&mm->lock);
 	mm_put(mm);
@@ -151,7 +153,8 @@ static void show_options(struct seq *s, const struct mount *m, char *buf, size_t
 
 static const char space[] = " \t\n\\";
 
-static void show_mount(struct seq *s, struct mount *m, const char *at, bool info, char *buf, size_t size)
+static void show_mount(struct seq *s, struct mount *m, const char *at, bool info, char *buf,
+		       size_t size)
 {
 	if (info) {
 		seq_printf(s, "%u %u %u:%u / ", m->id, m->parent->id, MAJOR(m->super->dev),

@@ -258,8 +258,8 @@ static void set_owner(struct inode *inode, const struct pid_node *n)
 	rcu_read_unlock();
 }
 
-int pid_add(struct inode *dir, struct dentry *d, const struct pid_node *like, const struct pid_entry *entry,
-	    int fd, bool revalidate)
+int pid_add(struct inode *dir, struct dentry *d, const struct pid_node *like,
+	    const struct pid_entry *entry, int fd, bool revalidate)
 {
 	struct pid_node *n = kmalloc(sizeof(*n), 0);
 	struct inode *inode = n ? procfs_inode(dir->super, entry->mode, 0) : NULL;
@@ -340,7 +340,8 @@ static ssize_t self_text(char *buf, size_t size)
 
 static ssize_t thread_self_text(char *buf, size_t size)
 {
-	return current->proc ? scnprintf(buf, size, "%d/task/%d", current->proc->pid, current->tid) : -ENOENT;
+	return current->proc ? scnprintf(buf, size, "%d/task/%d", current->proc->pid, current->tid)
+			     : -ENOENT;
 }
 
 static int root_lookup(struct inode *dir, struct dentry *d)

@@ -29,7 +29,8 @@ struct pid_entry {
 	u32 mode; /* S_IFREG, S_IFDIR, S_IFLNK and permissions */
 	int (*show)(struct seq *s, const struct pid_view *v); /* regular */
 	ssize_t (*write)(const struct pid_view *v, const char *text); /* regular: 0 or -EXXX */
-	int (*path)(const struct pid_view *v, const struct pid_node *n, struct path *out); /* link */
+	int (*path)(const struct pid_view *v, const struct pid_node *n,
+		    struct path *out); /* link */
 	int (*lookup)(struct inode *dir, struct dentry *d); /* directory */
 	int (*iterate)(struct file *f, struct dir_context *ctx);
 	const struct file_ops *fops; /* instead of show */
@@ -43,14 +44,13 @@ int pid_fdinfo_iterate(struct file *f, struct dir_context *ctx);
 int pid_task_lookup(struct inode *dir, struct dentry *d);
 int pid_task_iterate(struct file *f, struct dir_context *ctx);
 
-
 static inline struct pid_node *pid_node_of(const struct inode *inode)
 {
 	return inode->private;
 }
 /* Makes the inode of entry for like's process and hashes d. revalidate: ask before each use. */
-int pid_add(struct inode *dir, struct dentry *d, const struct pid_node *like, const struct pid_entry *entry,
-	    int fd, bool revalidate);
+int pid_add(struct inode *dir, struct dentry *d, const struct pid_node *like,
+	    const struct pid_entry *entry, int fd, bool revalidate);
 int pid_table_lookup(struct inode *dir, struct dentry *d, const struct pid_entry *table);
 int pid_table_iterate(struct file *f, struct dir_context *ctx, const struct pid_entry *table);
 /* May current look into the process (descriptors, memory)? 0 or -EACCES. */

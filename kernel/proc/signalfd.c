@@ -58,8 +58,9 @@ static void fill(struct signalfd_siginfo *s, const struct siginfo *i)
 		s->ssi_ptr = i->si_value;
 		s->ssi_int = (s32)i->si_value;
 	}
-	if (i->si_code > 0 && (i->si_signo == SIGSEGV || i->si_signo == SIGBUS || i->si_signo == SIGILL ||
-			       i->si_signo == SIGFPE || i->si_signo == SIGTRAP))
+	if (i->si_code > 0 &&
+	    (i->si_signo == SIGSEGV || i->si_signo == SIGBUS || i->si_signo == SIGILL ||
+	     i->si_signo == SIGFPE || i->si_signo == SIGTRAP))
 		s->ssi_addr = i->si_addr;
 }
 
@@ -92,8 +93,8 @@ static ssize_t signalfd_read(struct file *f, struct uio *to, loff_t *pos)
 			break;
 		if (f->flags & O_NONBLOCK)
 			return -EAGAIN;
-		err = waitq_wait(&current->proc->sighand->signalfd_wait, pending(s), SLEEP_INTERRUPTIBLE,
-				 TIME_NEVER);
+		err = waitq_wait(&current->proc->sighand->signalfd_wait, pending(s),
+				 SLEEP_INTERRUPTIBLE, TIME_NEVER);
 		if (err)
 			return err;
 	}
@@ -133,8 +134,8 @@ int signalfd_create(u64 mask, unsigned flags, struct file **out)
 	if (!s)
 		return -ENOMEM;
 	s->mask = mask & ~unblockable;
-	err = file_create_anon(&signalfd_fops, s, O_RDWR | (flags & SFD_NONBLOCK), "anon_inode:[signalfd]",
-			       out);
+	err = file_create_anon(&signalfd_fops, s, O_RDWR | (flags & SFD_NONBLOCK),
+			       "anon_inode:[signalfd]", out);
 	if (err)
 		kfree(s);
 	return err;

@@ -247,7 +247,8 @@ bool rwsem_read_trylock(struct rwsem *s)
 void rwsem_read_unlock(struct rwsem *s)
 {
 	rank_pop(s->rank);
-	if (__atomic_sub_fetch(&s->count, 1, __ATOMIC_SEQ_CST) == 0 && READ_ONCE(s->writers_waiting))
+	if (__atomic_sub_fetch(&s->count, 1, __ATOMIC_SEQ_CST) == 0 &&
+	    READ_ONCE(s->writers_waiting))
 		waitq_wake_all(&s->wait, 0);
 }
 

@@ -61,7 +61,9 @@ int sched_set_nice(struct thread *t, int nice)
 
 int sched_set_policy(struct thread *t, int policy, int rt_priority)
 {
-	struct change c = { .policy = (u8)policy, .rt_priority = (u8)rt_priority, .nice = t->se.nice };
+	struct change c = { .policy = (u8)policy,
+			    .rt_priority = (u8)rt_priority,
+			    .nice = t->se.nice };
 
 	switch (policy) {
 	case SCHED_FIFO:
@@ -75,8 +77,7 @@ int sched_set_policy(struct thread *t, int policy, int rt_priority)
 		if (rt_priority != 0)
 			return -EINVAL;
 		break;
-	default:
-		return -EINVAL;
+	default: return -EINVAL;
 	}
 	apply(t, &c);
 	return 0;

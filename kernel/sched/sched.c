@@ -97,7 +97,8 @@ static struct thread *pick_next(struct rq *rq, struct thread *prev, enum why why
 			yield_to_others(rq, prev);
 		if (why != PREEMPTED && READ_ONCE(prev->state) != TS_RUNNING) {
 			rq_del(rq, prev);
-		} else if (unlikely(!(prev->affinity & BIT(rq->cpu))) && !INJECT("affinity_ignored")) {
+		} else if (unlikely(!(prev->affinity & BIT(rq->cpu))) &&
+			   !INJECT("affinity_ignored")) {
 			rq_del(rq, prev);
 			rq->move = prev;
 		} else if (rq->nr_running == 1) {

@@ -99,12 +99,14 @@ __noreturn void sched_leave(void); /* the end of the current thread */
 
 /* wake.c: where a thread should run; t->pi_lock held, no run queue's. */
 unsigned sched_select_cpu(struct thread *t, bool fresh);
-void sched_move_away(struct thread *t); /* takes pi_lock; t is in no queue, runnable, off its stack */
+void sched_move_away(
+	struct thread *t); /* takes pi_lock; t is in no queue, runnable, off its stack */
 
 /* thread.c, idle.c, rcu_thread.c, work.c */
 void threads_init(void);
 struct thread *thread_make_idle(unsigned cpu);
-void thread_finish_dead(struct thread *t); /* off its stack: frees that, drops the thread's reference */
+void thread_finish_dead(
+	struct thread *t); /* off its stack: frees that, drops the thread's reference */
 void rcu_thread_start(void);
 void work_start_cpu(unsigned cpu);
 void load_avg_update(u64 now); /* from ticks */

@@ -77,9 +77,9 @@ void waitq_wake_one(struct waitq *q, u32 key)
 
 void sched_prepare_sleep(enum sleep_kind kind)
 {
-	u32 state = kind == SLEEP_INTERRUPTIBLE ? TS_SLEEP_INT :
-		    kind == SLEEP_KILLABLE	? TS_SLEEP_KILL :
-						  TS_SLEEP_UNINT;
+	u32 state = kind == SLEEP_INTERRUPTIBLE ? TS_SLEEP_INT
+		    : kind == SLEEP_KILLABLE    ? TS_SLEEP_KILL
+						: TS_SLEEP_UNINT;
 
 	/* A full barrier: the state is seen before the caller tests its condition. */
 	__atomic_exchange_n(&current->state, state, __ATOMIC_SEQ_CST);

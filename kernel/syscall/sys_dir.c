@@ -64,7 +64,8 @@ long sys_rmdir(uptr_t path)
 }
 
 /* Two paths, in the order of the arguments. */
-static int two_paths(uptr_t upath1, bool empty_ok, uptr_t upath2, struct path_arg *p1, struct path_arg *p2)
+static int two_paths(uptr_t upath1, bool empty_ok, uptr_t upath2, struct path_arg *p1,
+		     struct path_arg *p2)
 {
 	int err = path_arg_get(p1, upath1, empty_ok);
 

@@ -291,7 +291,8 @@ static long copy_range_checked(struct two_fds *t, loff_t *ip, loff_t *op, size_t
 		return -EISDIR;
 	if (!S_ISREG(in->inode->mode) || !S_ISREG(out->inode->mode))
 		return -EINVAL;
-	if (in->inode->super != out->inode->super && in->inode->super->type != out->inode->super->type)
+	if (in->inode->super != out->inode->super &&
+	    in->inode->super->type != out->inode->super->type)
 		return -EXDEV;
 	if (from >= in->inode->size)
 		return 0;
@@ -301,7 +302,8 @@ static long copy_range_checked(struct two_fds *t, loff_t *ip, loff_t *op, size_t
 	return file_copy(in, ip, out, op, min(len, MAX_RW_COUNT));
 }
 
-long sys_copy_file_range(int in, uptr_t uin_pos, int out, uptr_t uout_pos, size_t len, unsigned flags)
+long sys_copy_file_range(int in, uptr_t uin_pos, int out, uptr_t uout_pos, size_t len,
+			 unsigned flags)
 {
 	loff_t in_pos, out_pos, *ip, *op;
 	struct two_fds t;

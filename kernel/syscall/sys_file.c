@@ -14,7 +14,9 @@ long sys_read(int fd, uptr_t buf, size_t count)
 	if (unlikely(!f.file))
 		return -EBADF;
 	if (unlikely((ssize_t)count < 0 || !user_range_ok(buf, count))) {
-		ret = !(f.file->mode & FMODE_READ) ? -EBADF : (ssize_t)count < 0 ? -EINVAL : -EFAULT;
+		ret = !(f.file->mode & FMODE_READ) ? -EBADF
+		      : (ssize_t)count < 0         ? -EINVAL
+						   : -EFAULT;
 	} else {
 		uio_init_user(&u, buf, min(count, MAX_RW_COUNT));
 		ret = file_read(f.file, &u, NULL);
@@ -32,7 +34,9 @@ long sys_write(int fd, uptr_t buf, size_t count)
 	if (unlikely(!f.file))
 		return -EBADF;
 	if (unlikely((ssize_t)count < 0 || !user_range_ok(buf, count))) {
-		ret = !(f.file->mode & FMODE_WRITE) ? -EBADF : (ssize_t)count < 0 ? -EINVAL : -EFAULT;
+		ret = !(f.file->mode & FMODE_WRITE) ? -EBADF
+		      : (ssize_t)count < 0          ? -EINVAL
+						    : -EFAULT;
 	} else {
 		uio_init_user(&u, buf, min(count, MAX_RW_COUNT));
 		ret = file_write(f.file, &u, NULL);
@@ -118,7 +122,8 @@ long sys_writev(int fd, uptr_t vec, unsigned long vlen)
 }
 
 /* On ports of 64 bits the low word is the whole position. */
-long sys_preadv(int fd, uptr_t vec, unsigned long vlen, unsigned long pos_low, unsigned long pos_high)
+long sys_preadv(int fd, uptr_t vec, unsigned long vlen, unsigned long pos_low,
+		unsigned long pos_high)
 {
 	loff_t pos = (loff_t)pos_low;
 
@@ -126,7 +131,8 @@ long sys_preadv(int fd, uptr_t vec, unsigned long vlen, unsigned long pos_low, u
 	return rw_vec(fd, vec, vlen, &pos, false);
 }
 
-long sys_pwritev(int fd, uptr_t vec, unsigned long vlen, unsigned long pos_low, unsigned long pos_high)
+long sys_pwritev(int fd, uptr_t vec, unsigned long vlen, unsigned long pos_low,
+		 unsigned long pos_high)
 {
 	loff_t pos = (loff_t)pos_low;
 
@@ -134,8 +140,8 @@ long sys_pwritev(int fd, uptr_t vec, unsigned long vlen, unsigned long pos_low, 
 	return rw_vec(fd, vec, vlen, &pos, true);
 }
 
-long sys_preadv2(int fd, uptr_t vec, unsigned long vlen, unsigned long pos_low, unsigned long pos_high,
-		 int flags)
+long sys_preadv2(int fd, uptr_t vec, unsigned long vlen, unsigned long pos_low,
+		 unsigned long pos_high, int flags)
 {
 	loff_t pos = (loff_t)pos_low;
 
@@ -145,8 +151,8 @@ long sys_preadv2(int fd, uptr_t vec, unsigned long vlen, unsigned long pos_low, 
 	return rw_vec(fd, vec, vlen, pos == -1 ? NULL : &pos, false);
 }
 
-long sys_pwritev2(int fd, uptr_t vec, unsigned long vlen, unsigned long pos_low, unsigned long pos_high,
-		  int flags)
+long sys_pwritev2(int fd, uptr_t vec, unsigned long vlen, unsigned long pos_low,
+		  unsigned long pos_high, int flags)
 {
 	loff_t pos = (loff_t)pos_low;
 	long ret;

@@ -51,29 +51,18 @@ long sys_futex(uptr_t uaddr, int op, u32 val, uptr_t timeout, uptr_t uaddr2, u32
 	if (realtime && cmd != FUTEX_WAIT_BITSET && cmd != FUTEX_LOCK_PI2)
 		return -ENOSYS;
 	switch (cmd) {
-	case FUTEX_WAIT:
-		return futex_wait(uaddr, shared, val, deadline, FUTEX_BITSET_MATCH_ANY);
-	case FUTEX_WAIT_BITSET:
-		return futex_wait(uaddr, shared, val, deadline, val3);
-	case FUTEX_WAKE:
-		return futex_wake(uaddr, shared, (int)val, FUTEX_BITSET_MATCH_ANY);
-	case FUTEX_WAKE_BITSET:
-		return futex_wake(uaddr, shared, (int)val, val3);
-	case FUTEX_REQUEUE:
-		return futex_requeue(uaddr, shared, uaddr2, (int)val, val2, NULL);
-	case FUTEX_CMP_REQUEUE:
-		return futex_requeue(uaddr, shared, uaddr2, (int)val, val2, &val3);
-	case FUTEX_WAKE_OP:
-		return futex_wake_op(uaddr, shared, uaddr2, (int)val, val2, val3);
+	case FUTEX_WAIT: return futex_wait(uaddr, shared, val, deadline, FUTEX_BITSET_MATCH_ANY);
+	case FUTEX_WAIT_BITSET: return futex_wait(uaddr, shared, val, deadline, val3);
+	case FUTEX_WAKE: return futex_wake(uaddr, shared, (int)val, FUTEX_BITSET_MATCH_ANY);
+	case FUTEX_WAKE_BITSET: return futex_wake(uaddr, shared, (int)val, val3);
+	case FUTEX_REQUEUE: return futex_requeue(uaddr, shared, uaddr2, (int)val, val2, NULL);
+	case FUTEX_CMP_REQUEUE: return futex_requeue(uaddr, shared, uaddr2, (int)val, val2, &val3);
+	case FUTEX_WAKE_OP: return futex_wake_op(uaddr, shared, uaddr2, (int)val, val2, val3);
 	case FUTEX_LOCK_PI:
-	case FUTEX_LOCK_PI2:
-		return futex_lock_pi(uaddr, shared, deadline, false);
-	case FUTEX_TRYLOCK_PI:
-		return futex_lock_pi(uaddr, shared, TIME_NEVER, true);
-	case FUTEX_UNLOCK_PI:
-		return futex_unlock_pi(uaddr, shared);
-	default:
-		return -ENOSYS;
+	case FUTEX_LOCK_PI2: return futex_lock_pi(uaddr, shared, deadline, false);
+	case FUTEX_TRYLOCK_PI: return futex_lock_pi(uaddr, shared, TIME_NEVER, true);
+	case FUTEX_UNLOCK_PI: return futex_unlock_pi(uaddr, shared);
+	default: return -ENOSYS;
 	}
 }
 

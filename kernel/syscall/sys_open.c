@@ -41,9 +41,9 @@ long sys_creat(uptr_t path, unsigned mode)
 }
 
 #define OPEN_FLAGS_KNOWN                                                                           \
-	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_ASYNC |  \
-	 O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH |       \
-	 O_TMPFILE_BIT)
+	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC |      \
+	 O_ASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC |     \
+	 O_PATH | O_TMPFILE_BIT)
 #define RESOLVE_KNOWN                                                                              \
 	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH |         \
 	 RESOLVE_IN_ROOT | RESOLVE_CACHED)
@@ -58,7 +58,8 @@ static int check_how(const struct open_how *how)
 		return -EINVAL;
 	if ((how->resolve & RESOLVE_BENEATH) && (how->resolve & RESOLVE_IN_ROOT))
 		return -EINVAL;
-	if (how->flags & O_PATH && how->flags & ~(u64)(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
+	if (how->flags & O_PATH &&
+	    how->flags & ~(u64)(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
 		return -EINVAL;
 	return how->resolve & RESOLVE_CACHED ? -EAGAIN : 0;
 }
@@ -103,7 +104,8 @@ long sys_openat2(int dirfd, uptr_t path, uptr_t uhow, size_t size)
 		err = path_arg_get(&p, path, false);
 	if (err)
 		return err;
-	err = vfs_open_at(dirfd, p.s, (int)how.flags, (u32)how.mode, resolve_to_lookup(how.resolve), &f);
+	err = vfs_open_at(dirfd, p.s, (int)how.flags, (u32)how.mode, resolve_to_lookup(how.resolve),
+			  &f);
 	path_arg_put(&p);
 	return err ? err : install(f, how.flags & O_CLOEXEC);
 }

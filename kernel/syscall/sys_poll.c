@@ -286,12 +286,14 @@ static long epoll_pwait_until(int epfd, uptr_t events, int max, u64 deadline, up
 	return ret;
 }
 
-long sys_epoll_pwait(int epfd, uptr_t events, int max, int timeout_ms, uptr_t mask, size_t sigsetsize)
+long sys_epoll_pwait(int epfd, uptr_t events, int max, int timeout_ms, uptr_t mask,
+		     size_t sigsetsize)
 {
 	return epoll_pwait_until(epfd, events, max, deadline_of_ms(timeout_ms), mask, sigsetsize);
 }
 
-long sys_epoll_pwait2(int epfd, uptr_t events, int max, uptr_t timeout, uptr_t mask, size_t sigsetsize)
+long sys_epoll_pwait2(int epfd, uptr_t events, int max, uptr_t timeout, uptr_t mask,
+		      size_t sigsetsize)
 {
 	u64 deadline;
 	int err = deadline_of_timespec(timeout, &deadline);

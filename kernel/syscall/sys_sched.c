@@ -257,9 +257,9 @@ long sys_sched_get_priority_max(int policy)
 	if (is_rt_policy(policy))
 		return 99;
 	return policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE ||
-			       policy == SCHED_DEADLINE ?
-		       0 :
-		       -EINVAL;
+			       policy == SCHED_DEADLINE
+		       ? 0
+		       : -EINVAL;
 }
 
 long sys_sched_get_priority_min(int policy)

@@ -199,7 +199,8 @@ static struct cred *real_cred(void)
 
 static long do_access(int dirfd, uptr_t path, int mode, unsigned at_flags)
 {
-	int lookup = lookup_flags(at_flags & ~(unsigned)AT_EACCESS, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, true);
+	int lookup = lookup_flags(at_flags & ~(unsigned)AT_EACCESS,
+				  AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, true);
 	struct cred *old = current->cred, *real = NULL;
 	struct path p;
 	int err;

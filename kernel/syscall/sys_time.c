@@ -62,24 +62,15 @@ static int clock_read(int clock, u64 *ns)
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
 	case CLOCK_REALTIME_ALARM:
-	case CLOCK_TAI:
-		*ns = time_realtime_ns();
-		return 0;
+	case CLOCK_TAI: *ns = time_realtime_ns(); return 0;
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_BOOTTIME:
-	case CLOCK_BOOTTIME_ALARM:
-		*ns = time_monotonic_ns();
-		return 0;
-	case CLOCK_PROCESS_CPUTIME_ID:
-		*ns = process_cputime(current->proc);
-		return 0;
-	case CLOCK_THREAD_CPUTIME_ID:
-		*ns = sched_runtime_ns(current);
-		return 0;
-	default:
-		return clock < 0 ? other_cputime(clock, ns) : -EINVAL;
+	case CLOCK_BOOTTIME_ALARM: *ns = time_monotonic_ns(); return 0;
+	case CLOCK_PROCESS_CPUTIME_ID: *ns = process_cputime(current->proc); return 0;
+	case CLOCK_THREAD_CPUTIME_ID: *ns = sched_runtime_ns(current); return 0;
+	default: return clock < 0 ? other_cputime(clock, ns) : -EINVAL;
 	}
 }
 
@@ -213,17 +204,14 @@ static int clock_check_sleep(int clock)
 	case CLOCK_REALTIME:
 	case CLOCK_MONOTONIC:
 	case CLOCK_BOOTTIME:
-	case CLOCK_TAI:
-		return 0;
+	case CLOCK_TAI: return 0;
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_REALTIME_COARSE:
 	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_REALTIME_ALARM:
 	case CLOCK_BOOTTIME_ALARM:
-	case CLOCK_PROCESS_CPUTIME_ID:
-		return -EOPNOTSUPP;
-	default:
-		return -EINVAL;
+	case CLOCK_PROCESS_CPUTIME_ID: return -EOPNOTSUPP;
+	default: return -EINVAL;
 	}
 }
 

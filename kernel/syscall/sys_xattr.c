@@ -24,8 +24,9 @@ static long statfs_out(const struct mount *m, struct super *s, uptr_t ubuf)
 	}
 	st.f_frsize = st.f_bsize;
 	st.f_fsid[0] = (s32)s->dev;
-	st.f_flags = ST_VALID | (flags & MS_RDONLY ? ST_RDONLY : 0) | (flags & MS_NOSUID ? ST_NOSUID : 0) |
-		     (flags & MS_NODEV ? ST_NODEV : 0) | (flags & MS_NOEXEC ? ST_NOEXEC : 0) |
+	st.f_flags = ST_VALID | (flags & MS_RDONLY ? ST_RDONLY : 0) |
+		     (flags & MS_NOSUID ? ST_NOSUID : 0) | (flags & MS_NODEV ? ST_NODEV : 0) |
+		     (flags & MS_NOEXEC ? ST_NOEXEC : 0) |
 		     (flags & MS_NOATIME ? ST_NOATIME : ST_RELATIME);
 	return copy_obj_to_user(ubuf, &st);
 }
@@ -87,7 +88,8 @@ long sys_readlinkat(int dirfd, uptr_t path, uptr_t ubuf, int size)
 		path_put(&p);
 		return -ENOMEM;
 	}
-	n = vfs_readlink(&p, buf, min_t(size_t, (size_t)size, buf == small ? sizeof(small) : PATH_MAX));
+	n = vfs_readlink(&p, buf,
+			 min_t(size_t, (size_t)size, buf == small ? sizeof(small) : PATH_MAX));
 	path_put(&p);
 	if (n > 0 && copy_to_user(ubuf, buf, (size_t)n))
 		n = -EFAULT;

@@ -34,8 +34,8 @@ static void open_console(void)
 static int shell_spec(struct spec *s)
 {
 	static char *argv[] = { "/bin/sh", "-i", NULL };
-	static char *env[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/", "TERM=vt100", "PS1=cairn# ",
-			       NULL };
+	static char *env[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/", "TERM=vt100",
+			       "PS1=cairn# ", NULL };
 
 	if (access(argv[0], X_OK) < 0) {
 		fprintf(stderr, "init: no %s and no %s: nothing to run\n", SPEC_PATH, argv[0]);

@@ -32,9 +32,11 @@ void mount_all(void)
 
 		if (mkdir(at, mounts[i].mode) < 0 && errno != EEXIST)
 			fprintf(stderr, "init: mkdir %s: %s\n", at, strerror(errno));
-		if (mount(mounts[i].type, at, mounts[i].type, mounts[i].flags, mounts[i].options) < 0 &&
+		if (mount(mounts[i].type, at, mounts[i].type, mounts[i].flags, mounts[i].options) <
+			    0 &&
 		    errno != EBUSY)
-			fprintf(stderr, "init: mount %s on %s: %s\n", mounts[i].type, at, strerror(errno));
+			fprintf(stderr, "init: mount %s on %s: %s\n", mounts[i].type, at,
+				strerror(errno));
 	}
 	link_fd("/proc/self/fd", "/dev/fd");
 	link_fd("/proc/self/fd/0", "/dev/stdin");

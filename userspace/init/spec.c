@@ -79,7 +79,8 @@ int spec_read(const char *path, struct spec *out)
 		}
 	}
 	if (err || !s.env || nargs == 0) {
-		fprintf(stderr, "init: %s: %s\n", path, nargs ? "out of memory" : "no program named");
+		fprintf(stderr, "init: %s: %s\n", path,
+			nargs ? "out of memory" : "no program named");
 		return -1;
 	}
 	*out = s;

@@ -59,7 +59,8 @@ static int fork_bomb(void)
 static void eat(void)
 {
 	for (;;) {
-		char *p = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		char *p = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			       0);
 
 		if (p == MAP_FAILED)
 			_exit(errno == ENOMEM ? 77 : 78);

@@ -21,14 +21,42 @@
 #define TRIES 60
 
 static const int left_out[] = {
-	SYS_exit,	SYS_exit_group,	      SYS_clone,	 SYS_pause,	      SYS_kill,
-	SYS_tkill,	SYS_tgkill,	      SYS_reboot,	 SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo,
-	SYS_wait4,	SYS_rt_sigsuspend,    SYS_shutdown,	 SYS_settimeofday,    SYS_clock_settime,
-	SYS_ptrace,	SYS_kexec_load,	      SYS_init_module,	 SYS_delete_module,   SYS_finit_module,
-	SYS_setns,	SYS_umount2,	      SYS_swapoff,	 SYS_vhangup,	      SYS_sethostname,
-	SYS_restart_syscall, SYS_setdomainname, SYS_adjtimex,	 SYS_clock_adjtime,   SYS_kexec_file_load,
+	SYS_exit,
+	SYS_exit_group,
+	SYS_clone,
+	SYS_pause,
+	SYS_kill,
+	SYS_tkill,
+	SYS_tgkill,
+	SYS_reboot,
+	SYS_rt_sigqueueinfo,
+	SYS_rt_tgsigqueueinfo,
+	SYS_wait4,
+	SYS_rt_sigsuspend,
+	SYS_shutdown,
+	SYS_settimeofday,
+	SYS_clock_settime,
+	SYS_ptrace,
+	SYS_kexec_load,
+	SYS_init_module,
+	SYS_delete_module,
+	SYS_finit_module,
+	SYS_setns,
+	SYS_umount2,
+	SYS_swapoff,
+	SYS_vhangup,
+	SYS_sethostname,
+	SYS_restart_syscall,
+	SYS_setdomainname,
+	SYS_adjtimex,
+	SYS_clock_adjtime,
+	SYS_kexec_file_load,
 #ifdef SYS_fork
-	SYS_fork,	SYS_vfork,	      SYS_iopl,		 SYS_ioperm,	      SYS_modify_ldt,
+	SYS_fork,
+	SYS_vfork,
+	SYS_iopl,
+	SYS_ioperm,
+	SYS_modify_ldt,
 #endif
 };
 
@@ -37,11 +65,22 @@ static unsigned nr_hostile;
 
 static void make_hostile(void)
 {
-	char *pages = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *pages =
+		mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char *read_only = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	const unsigned long list[] = {
-		0, 1, 8, 4095, 0x7ffffffff000ul - 8, 0x7fffffffffff, 0x800000000000ul, 0xffff800000000000ul,
-		0xffffffff80200000ul, ~0ul, ~0ul - 4095, 0xdead0000beeful,
+		0,
+		1,
+		8,
+		4095,
+		0x7ffffffff000ul - 8,
+		0x7fffffffffff,
+		0x800000000000ul,
+		0xffff800000000000ul,
+		0xffffffff80200000ul,
+		~0ul,
+		~0ul - 4095,
+		0xdead0000beeful,
 		(unsigned long)pages + 4096 - 4, /* runs into a hole */
 		(unsigned long)read_only,
 	};
@@ -77,7 +116,8 @@ static void try_call(int nr, unsigned *counts)
 		long result;
 
 		errno = 0;
-		result = syscall(nr, first, pick(&seed), pick(&seed), pick(&seed), pick(&seed), pick(&seed));
+		result = syscall(nr, first, pick(&seed), pick(&seed), pick(&seed), pick(&seed),
+				 pick(&seed));
 		if (nr == SYS_close || nr == SYS_dup2)
 			continue;
 		counts[result == -1 && errno < 200 ? errno : 0]++;
@@ -98,7 +138,8 @@ static const char *describe(int status, char *buf, size_t size)
 
 int main(int argc, char **argv)
 {
-	unsigned *counts = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned *counts =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int only = argc > 1 ? atoi(argv[1]) : -1;
 	unsigned calls = 0, killed = 0;
 
@@ -123,7 +164,9 @@ int main(int argc, char **argv)
 		printf("%3d%s", nr, describe(status, how, sizeof(how)));
 		for (int e = 0; e < 200; e++)
 			if (counts[e])
-				printf(" %s=%u", e ? strerrorname_np(e) ? strerrorname_np(e) : "?" : "ok", counts[e]);
+				printf(" %s=%u",
+				       e ? strerrorname_np(e) ? strerrorname_np(e) : "?" : "ok",
+				       counts[e]);
 		printf("\n");
 		fflush(stdout);
 	}

@@ -152,7 +152,8 @@ TEST(sparse_file, "holes read as zeros and take no room; ftruncate both ways")
 	OK(ftruncate(fd, 4999));
 	OK(ftruncate(fd, 6000));
 	CHECK_EQ(pread(fd, buf, 100, 4998), 100);
-	CHECK(buf[0] == 'x' && buf[1] == 0 && buf[2] == 0); /* what was cut off does not come back */
+	CHECK(buf[0] == 'x' && buf[1] == 0 &&
+	      buf[2] == 0); /* what was cut off does not come back */
 	CHECK_ERRNO(ftruncate(fd, -1), EINVAL);
 	CHECK_ERRNO(truncate("missing", 0), ENOENT);
 	CHECK_ERRNO(truncate(".", 0), EISDIR);
@@ -213,7 +214,8 @@ TEST(fcntl_flags, "fcntl: status flags change for all duplicates, access mode ne
 
 	CHECK_EQ(OK(fcntl(fd, F_GETFL)) & (O_ACCMODE | O_APPEND | O_NONBLOCK), O_RDWR);
 	OK(fcntl(b, F_SETFL, O_APPEND | O_NONBLOCK | O_WRONLY));
-	CHECK_EQ(OK(fcntl(fd, F_GETFL)) & (O_ACCMODE | O_APPEND | O_NONBLOCK), O_RDWR | O_APPEND | O_NONBLOCK);
+	CHECK_EQ(OK(fcntl(fd, F_GETFL)) & (O_ACCMODE | O_APPEND | O_NONBLOCK),
+		 O_RDWR | O_APPEND | O_NONBLOCK);
 	CHECK_EQ(write(fd, "ab", 2), 2);
 	OK(lseek(fd, 0, SEEK_SET));
 	CHECK_EQ(write(fd, "cd", 2), 2);
@@ -259,15 +261,23 @@ TEST(posix_locks, "record locks: ranges, conflicts between processes, GETLK, clo
 	OK(fcntl(fd, F_SETLK, &l));
 	pid = xfork();
 	if (pid == 0) {
-		struct flock q = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0 };
+		struct flock q = {
+			.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0
+		};
 
-		CHECK_ERRNO(fcntl(fd, F_SETLK, &q) == -1 && errno == EACCES ? (errno = EAGAIN, -1) : -1,
+		CHECK_ERRNO(fcntl(fd, F_SETLK, &q) == -1 && errno == EACCES ? (errno = EAGAIN, -1)
+									    : -1,
 			    EAGAIN);
 		OK(fcntl(fd, F_GETLK, &q));
-		CHECK(q.l_type == F_WRLCK && q.l_start == 10 && q.l_len == 10 && q.l_pid == getppid());
-		q = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 20, .l_len = 5 };
+		CHECK(q.l_type == F_WRLCK && q.l_start == 10 && q.l_len == 10 &&
+		      q.l_pid == getppid());
+		q = (struct flock){
+			.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 20, .l_len = 5
+		};
 		OK(fcntl(fd, F_SETLK, &q)); /* beside it */
-		q = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 12, .l_len = 1 };
+		q = (struct flock){
+			.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 12, .l_len = 1
+		};
 		OK(fcntl(fd, F_SETLKW, &q)); /* waits */
 		_exit(0);
 	}
@@ -301,7 +311,9 @@ TEST(sendfile_copy, "sendfile and copy_file_range copy between files, with and w
 	CHECK_EQ(copy_file_range(a, &at, b, NULL, 3, 0), 3);
 	CHECK_EQ(pread(b, buf, 64, 0), 12);
 	CHECK(memcmp(buf, "345678901123", 12) == 0);
-	CHECK_ERRNO(sendfile(b, fds[0], NULL, 1) == -1 && errno == EINVAL ? (errno = EINVAL, -1) : -1, EINVAL);
+	CHECK_ERRNO(sendfile(b, fds[0], NULL, 1) == -1 && errno == EINVAL ? (errno = EINVAL, -1)
+									  : -1,
+		    EINVAL);
 }
 
 TEST(dev_nodes, "/dev/null, zero, full, random behave")
@@ -324,7 +336,8 @@ TEST(dev_nodes, "/dev/null, zero, full, random behave")
 	CHECK_EQ(read(fd, buf, 64), 64);
 	CHECK_EQ(read(fd, other, 64), 64);
 	CHECK(memcmp(buf, other, 64) != 0);
-	char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, OK(open("/dev/zero", O_RDWR)), 0);
+	char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE,
+		       OK(open("/dev/zero", O_RDWR)), 0);
 
 	CHECK(p != MAP_FAILED && p[5] == 0);
 	p[5] = 1;

@@ -147,7 +147,8 @@ TEST(large_file, "a file of 8 MiB keeps every page, sync calls succeed")
 	OK(fsync(fd));
 	OK(fdatasync(fd));
 	for (uint64_t i = 0; i < 128; i += 7) {
-		CHECK_EQ(pread(fd, block, sizeof(block), (off_t)(i * sizeof(block))), sizeof(block));
+		CHECK_EQ(pread(fd, block, sizeof(block), (off_t)(i * sizeof(block))),
+			 sizeof(block));
 		for (uint64_t k = 0; k < 8192; k += 512)
 			CHECK_EQ(block[k], i << 32 | k);
 	}
@@ -232,7 +233,8 @@ TEST(proc_maps, "/proc/self/maps lists areas with rights, offset and name")
 	p = mmap(NULL, 2 * PAGE, PROT_READ, MAP_PRIVATE, fd, PAGE);
 	CHECK(p != MAP_FAILED);
 	read_text("/proc/self/maps", buf, sizeof(buf));
-	snprintf(want, sizeof(want), "%lx-%lx r--p 00001000 ", (unsigned long)p, (unsigned long)p + 2 * PAGE);
+	snprintf(want, sizeof(want), "%lx-%lx r--p 00001000 ", (unsigned long)p,
+		 (unsigned long)p + 2 * PAGE);
 	line = strstr(buf, want);
 	CHECK(line != NULL);
 	*strchr(line, '\n') = '\0';

@@ -201,7 +201,8 @@ static int run_child(int argc, char **argv)
 {
 	const char *name = argc > 2 ? basename(argv[2]) : "";
 
-	for (const struct stage_child *const *c = __start_stagechildren; c < __stop_stagechildren; c++) {
+	for (const struct stage_child *const *c = __start_stagechildren; c < __stop_stagechildren;
+	     c++) {
 		if (strcmp((*c)->name, name) == 0)
 			return (*c)->fn(argc - 2, argv + 2);
 	}
@@ -216,7 +217,8 @@ int main(int argc, char **argv)
 	if (argc > 2 && strcmp(argv[2], "-v") == 0)
 		verbose = 1;
 	if (argc > 1 && strcmp(argv[1], "--list") == 0) {
-		for (const struct stage_test *const *t = __start_stagetests; t < __stop_stagetests; t++)
+		for (const struct stage_test *const *t = __start_stagetests; t < __stop_stagetests;
+		     t++)
 			printf("%s\t%s\n", (*t)->id, (*t)->title);
 		return 0;
 	}

@@ -5,7 +5,7 @@
 
 static sigjmp_buf jump;
 
-static void catch(int sig)
+static void catch (int sig)
 {
 	siglongjmp(jump, sig);
 }
@@ -50,7 +50,8 @@ TEST(mmap_anon, "anonymous memory is zero, writable, and gone after munmap")
 	CHECK_EQ(probe(p, 0), SIGSEGV);
 	CHECK_EQ(probe(p + 4 * PAGE, 0), SIGSEGV);
 	CHECK_ERRNO(mmap(NULL, 0, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), EINVAL);
-	CHECK_ERRNO(mmap(NULL, PAGE, RW, MAP_ANONYMOUS, -1, 0), EINVAL); /* neither shared nor private */
+	CHECK_ERRNO(mmap(NULL, PAGE, RW, MAP_ANONYMOUS, -1, 0),
+		    EINVAL); /* neither shared nor private */
 	CHECK_ERRNO(mmap(NULL, PAGE, RW, MAP_PRIVATE, -1, 0), EBADF);
 	CHECK_ERRNO(munmap(p + 1, PAGE), EINVAL);
 	CHECK_ERRNO(munmap(p, 0), EINVAL);
@@ -67,16 +68,18 @@ TEST(mmap_fixed, "MAP_FIXED replaces what is there; NOREPLACE refuses; a hint is
 	CHECK(q == p + PAGE);
 	CHECK(p[0] == 1 && p[PAGE] == 0 && p[2 * PAGE] == 1);
 	CHECK_ERRNO(mmap(p + 1, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), EINVAL);
-	CHECK_ERRNO(mmap(p, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0), EEXIST);
+	CHECK_ERRNO(mmap(p, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0),
+		    EEXIST);
 	OK(munmap(p, 4 * PAGE));
 	q = mmap(p, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	CHECK(q == p);
-	q = mmap(p + 2 * PAGE, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); /* free: taken as asked */
+	q = mmap(p + 2 * PAGE, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		 0); /* free: taken as asked */
 	CHECK(q == p + 2 * PAGE);
 	q = mmap(p, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); /* taken: elsewhere */
 	CHECK(q != MAP_FAILED && q != p);
-	CHECK_ERRNO(mmap((void *)0xffff800000000000ul, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-			 0),
+	CHECK_ERRNO(mmap((void *)0xffff800000000000ul, PAGE, RW,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
 		    ENOMEM);
 }
 

@@ -197,7 +197,8 @@ TEST(mmap_exec_unlinked, "a mapping outlives the name of its file")
 
 TEST(efault, "bad pointers in system calls are EFAULT, never a fault")
 {
-	char *bad = bad_address(), *ro = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *bad = bad_address(),
+	     *ro = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	void *kernel = (void *)0xffffffff81000000ul;
 	int fds[2], fd = OK(open("/dev/zero", O_RDWR));
 	struct iovec iov = { bad, 10 };

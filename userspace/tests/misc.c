@@ -113,16 +113,20 @@ TEST(syscall_registers, "a system call keeps all registers but its own")
 #if defined(__x86_64__)
 	long out[12] = { 0 };
 
-	__asm__ volatile("mov $11, %%rbx; mov $12, %%rdi; mov $13, %%rsi; mov $14, %%rdx; mov $15, %%r8;"
-			 "mov $16, %%r9; mov $17, %%r10; mov $18, %%r12; mov $19, %%r13; mov $20, %%r14;"
-			 "mov $39, %%eax; syscall;" /* getpid */
-			 "mov %%rbx, 0(%%r15); mov %%rdi, 8(%%r15); mov %%rsi, 16(%%r15); mov %%rdx, 24(%%r15);"
-			 "mov %%r8, 32(%%r15); mov %%r9, 40(%%r15); mov %%r10, 48(%%r15); mov %%r12, 56(%%r15);"
-			 "mov %%r13, 64(%%r15); mov %%r14, 72(%%r15); mov %%rax, 80(%%r15)"
-			 :
-			 : "r"(({ register long *p __asm__("r15") = out; p; }))
-			 : "rax", "rbx", "rdi", "rsi", "rdx", "rcx", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
-			   "memory");
+	__asm__ volatile(
+		"mov $11, %%rbx; mov $12, %%rdi; mov $13, %%rsi; mov $14, %%rdx; mov $15, %%r8;"
+		"mov $16, %%r9; mov $17, %%r10; mov $18, %%r12; mov $19, %%r13; mov $20, %%r14;"
+		"mov $39, %%eax; syscall;" /* getpid */
+		"mov %%rbx, 0(%%r15); mov %%rdi, 8(%%r15); mov %%rsi, 16(%%r15); mov %%rdx, 24(%%r15);"
+		"mov %%r8, 32(%%r15); mov %%r9, 40(%%r15); mov %%r10, 48(%%r15); mov %%r12, 56(%%r15);"
+		"mov %%r13, 64(%%r15); mov %%r14, 72(%%r15); mov %%rax, 80(%%r15)"
+		:
+		: "r"(({
+			register long *p __asm__("r15") = out;
+			p;
+		}))
+		: "rax", "rbx", "rdi", "rsi", "rdx", "rcx", "r8", "r9", "r10", "r11", "r12", "r13",
+		  "r14", "memory");
 	for (int i = 0; i < 10; i++)
 		CHECK_EQ(out[i], 11 + i);
 	CHECK_EQ(out[10], getpid());
@@ -164,7 +168,8 @@ TEST(hostname, "sethostname shows in uname; its length is checked")
 
 TEST(cpu_bound_fairness, "processes that only compute all get on")
 {
-	volatile uint64_t *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile uint64_t *p =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pids[4];
 
 	CHECK(p != MAP_FAILED);

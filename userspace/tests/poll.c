@@ -331,7 +331,8 @@ TEST(signalfd, "signalfd reads blocked signals as records")
 	CHECK_EQ(poll(&p, 1, 0), 1);
 	CHECK_EQ(read(fd, si, sizeof(si)), 2 * sizeof(si[0]));
 	CHECK(si[0].ssi_signo == SIGUSR1 && si[0].ssi_pid == (uint32_t)getpid());
-	CHECK(si[1].ssi_signo == (uint32_t)SIGRTMIN && si[1].ssi_int == 17 && si[1].ssi_code == SI_QUEUE);
+	CHECK(si[1].ssi_signo == (uint32_t)SIGRTMIN && si[1].ssi_int == 17 &&
+	      si[1].ssi_code == SI_QUEUE);
 	CHECK_ERRNO(read(fd, si, 10), EINVAL);
 	sigdelset(&set, SIGUSR1);
 	CHECK_EQ(signalfd(fd, &set, 0), fd); /* a new mask */

@@ -38,7 +38,8 @@ TEST(clone_settid, "CLONE_PARENT_SETTID and CLONE_CHILD_SETTID store the id")
 {
 	pid_t in_parent = 0;
 	static pid_t in_child;
-	long pid = OK(raw_clone(CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | SIGCHLD, &in_parent, &in_child));
+	long pid = OK(raw_clone(CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | SIGCHLD, &in_parent,
+				&in_child));
 
 	if (pid == 0)
 		_exit(in_child != getpid());
@@ -93,8 +94,8 @@ TEST(clone_vm, "CLONE_VM shares memory; CLEARTID clears the id at the end")
 {
 	int arg = 31, status;
 	pid_t pid = OK(clone(vm_child, clone_stack + sizeof(clone_stack),
-			     CLONE_VM | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD, &arg, NULL, NULL,
-			     (pid_t *)&cleared));
+			     CLONE_VM | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD, &arg,
+			     NULL, NULL, (pid_t *)&cleared));
 
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	CHECK_EQ(WEXITSTATUS(status), 12);

@@ -27,7 +27,8 @@ TEST(cred_setuid, "setuid by root is for good")
 	pid_t pid;
 
 	need_root();
-	IN_CHILD(pid) {
+	IN_CHILD(pid)
+	{
 		OK(setuid(1000));
 		check_uids(1000, 1000, 1000);
 		CHECK_ERRNO(setuid(0), EPERM);
@@ -43,7 +44,8 @@ TEST(cred_saved_ids, "the saved id lets a process switch to and fro")
 	pid_t pid;
 
 	need_root();
-	IN_CHILD(pid) {
+	IN_CHILD(pid)
+	{
 		OK(setresuid(1000, 1001, 1002));
 		check_uids(1000, 1001, 1002);
 		OK(seteuid(1002));
@@ -69,7 +71,8 @@ TEST(cred_group_ids, "group ids and supplementary groups")
 	pid_t pid;
 
 	need_root();
-	IN_CHILD(pid) {
+	IN_CHILD(pid)
+	{
 		OK(setgroups(3, want));
 		CHECK_EQ(getgroups(0, NULL), 3);
 		CHECK_ERRNO(getgroups(2, got), EINVAL);
@@ -97,7 +100,8 @@ TEST(cred_permissions, "owner, group and other bits decide, in this order")
 	OK(chown("owned", 1000, 300));
 	OK(chmod("owned", 0077)); /* nothing for the owner himself */
 	CHECK(access("owned", R_OK | W_OK) == 0); /* root may read and write anything */
-	IN_CHILD(pid) {
+	IN_CHILD(pid)
+	{
 		OK(setgroups(1, groups));
 		OK(setresgid(5, 5, 5));
 		OK(setresuid(1000, 1000, 1000));
@@ -108,7 +112,8 @@ TEST(cred_permissions, "owner, group and other bits decide, in this order")
 		_exit(0);
 	}
 	CHECK_EXITS(pid, 0);
-	IN_CHILD(pid) {
+	IN_CHILD(pid)
+	{
 		OK(setgroups(1, groups));
 		OK(setresgid(5, 5, 5));
 		OK(setresuid(1001, 1001, 1001));
@@ -120,7 +125,8 @@ TEST(cred_permissions, "owner, group and other bits decide, in this order")
 	}
 	CHECK_EXITS(pid, 0);
 	OK(chmod("owned", 0606));
-	IN_CHILD(pid) {
+	IN_CHILD(pid)
+	{
 		OK(setgroups(1, groups));
 		OK(setresuid(1001, 1001, 1001));
 		CHECK_ERRNO(open("owned", O_RDONLY), EACCES); /* group comes before other */
@@ -139,7 +145,8 @@ TEST(cred_directories, "search and write permission of directories; sticky direc
 	OK(mkdir("sticky", 0755));
 	OK(chmod("sticky", 01777));
 	make_file("sticky/roots", "x");
-	IN_CHILD(pid) {
+	IN_CHILD(pid)
+	{
 		struct stat st;
 
 		become_nobody();
@@ -167,7 +174,8 @@ TEST(cred_chown_clears, "chown by a user and writing clear set-id bits")
 	make_file("prog", "x");
 	OK(chown("prog", 65534, 65534));
 	OK(chmod("prog", 06755));
-	IN_CHILD(pid) {
+	IN_CHILD(pid)
+	{
 		become_nobody();
 		fd = OK(open("prog", O_WRONLY));
 		CHECK_EQ(write(fd, "y", 1), 1);
@@ -186,7 +194,8 @@ TEST(cred_chown_clears, "chown by a user and writing clear set-id bits")
 CHILD_PROGRAM(show_ids)
 {
 	(void)argc, (void)argv;
-	return getuid() == 65534 && geteuid() == 1234 && getgid() == 65534 && getegid() == 1235 ? 0 : 1;
+	return getuid() == 65534 && geteuid() == 1234 && getgid() == 65534 && getegid() == 1235 ? 0
+												: 1;
 }
 
 TEST(cred_setuid_exec, "executing a set-user-id file changes the effective ids")
@@ -208,7 +217,8 @@ TEST(cred_setuid_exec, "executing a set-user-id file changes the effective ids")
 	close(out);
 	OK(chown("suid", 1234, 1235));
 	OK(chmod("suid", 06755));
-	IN_CHILD(pid) {
+	IN_CHILD(pid)
+	{
 		become_nobody();
 		execl("suid", "stagetest", "--child", "show_ids", NULL);
 		_exit(99);
@@ -223,7 +233,8 @@ TEST(cred_fsuid, "setfsuid returns the old one and governs file access")
 	need_root();
 	make_file("secret", "x");
 	OK(chmod("secret", 0600));
-	IN_CHILD(pid) {
+	IN_CHILD(pid)
+	{
 		CHECK_EQ(setfsuid(1000), 0);
 		CHECK_EQ(setfsuid(-1), 1000);
 		CHECK_ERRNO(open("secret", O_RDONLY), EACCES);
@@ -262,14 +273,16 @@ TEST(kill_permission, "signals may be sent to processes of the same user only")
 
 	need_root();
 	gate_init(&g);
-	IN_CHILD(victim) {
+	IN_CHILD(victim)
+	{
 		OK(setresuid(1000, 1000, 1000));
 		gate_open(&g);
 		for (;;)
 			pause();
 	}
 	gate_wait(&g);
-	IN_CHILD(pid) {
+	IN_CHILD(pid)
+	{
 		OK(setresuid(1001, 1001, 1001));
 		CHECK_ERRNO(kill(victim, SIGTERM), EPERM);
 		CHECK_ERRNO(kill(victim, 0), EPERM);
@@ -277,7 +290,8 @@ TEST(kill_permission, "signals may be sent to processes of the same user only")
 		_exit(0);
 	}
 	CHECK_EXITS(pid, 0);
-	IN_CHILD(pid) {
+	IN_CHILD(pid)
+	{
 		OK(setresuid(1001, 1000, 1001));
 		OK(kill(victim, SIGTERM));
 		_exit(0);

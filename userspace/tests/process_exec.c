@@ -31,7 +31,8 @@ static char *read_pipe(int fd)
 
 TEST(exec_args, "execve hands over arguments and environment, empty strings too")
 {
-	char *const argv[] = { "stagetest", "--child", "show_args", "", "two words", "\x01\xff", NULL };
+	char *const argv[] = { "stagetest", "--child",  "show_args", "",
+			       "two words", "\x01\xff", NULL };
 	char *const envp[] = { "A=1", "EMPTY=", "noequals", NULL };
 	int fds[2];
 	pid_t pid;
@@ -178,7 +179,8 @@ TEST(exec_errors, "execve refuses what it cannot run, and the caller goes on")
 	CHECK_ERRNO(execv("plain/x", argv), ENOTDIR);
 	OK(chmod("plain", 0755));
 	CHECK_ERRNO(syscall(SYS_execve, "./plain", argv, environ), ENOEXEC);
-	make_script("elf", "\177ELF\2\1\1 but not really a program, just the first bytes of one......");
+	make_script("elf",
+		    "\177ELF\2\1\1 but not really a program, just the first bytes of one......");
 	CHECK_ERRNO(execv("elf", argv), ENOEXEC);
 	CHECK_ERRNO(execv((char *)bad_address(), argv), EFAULT);
 	CHECK_ERRNO(syscall(SYS_execve, self_path(), bad_address(), NULL), EFAULT);
@@ -286,7 +288,8 @@ static void exec_identity(void)
 	snprintf(pid, sizeof(pid), "%d", getpid());
 	umask(037);
 	if (getcwd(cwd, sizeof(cwd)))
-		execl(self, "other-name", "--child", "check_identity", pid, strrchr(self, '/') + 1, cwd, NULL);
+		execl(self, "other-name", "--child", "check_identity", pid, strrchr(self, '/') + 1,
+		      cwd, NULL);
 	_exit(99);
 }
 
@@ -342,5 +345,6 @@ TEST(execveat, "execveat by descriptor and relative to a directory")
 	CHECK_ERRNO(syscall(SYS_execveat, fd, "", argv, environ, 0), ENOENT);
 	CHECK_ERRNO(syscall(SYS_execveat, -1, "x", argv, environ, 0), EBADF);
 	OK(symlink(self_path(), "link"));
-	CHECK_ERRNO(syscall(SYS_execveat, AT_FDCWD, "link", argv, environ, AT_SYMLINK_NOFOLLOW), ELOOP);
+	CHECK_ERRNO(syscall(SYS_execveat, AT_FDCWD, "link", argv, environ, AT_SYMLINK_NOFOLLOW),
+		    ELOOP);
 }

@@ -261,8 +261,10 @@ TEST(rlimit_as, "RLIMIT_AS bounds the address space: ENOMEM")
 
 	if (pid == 0) {
 		OK(setrlimit(RLIMIT_AS, &rl));
-		CHECK(mmap(NULL, 1 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
-		CHECK_ERRNO(mmap(NULL, 300 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM);
+		CHECK(mmap(NULL, 1 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
+		      MAP_FAILED);
+		CHECK_ERRNO(mmap(NULL, 300 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+			    ENOMEM);
 		_exit(0);
 	}
 	CHECK_EXITS(pid, 0);

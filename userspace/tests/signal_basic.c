@@ -85,7 +85,8 @@ TEST(signal_siginfo, "siginfo says who sent it and how")
 		_exit(33);
 	while (last_info.si_signo != SIGCHLD)
 		sleep_ms(1);
-	CHECK(last_info.si_code == CLD_EXITED && last_info.si_pid == pid && last_info.si_status == 33);
+	CHECK(last_info.si_code == CLD_EXITED && last_info.si_pid == pid &&
+	      last_info.si_status == 33);
 	CHECK_EXITS(pid, 33);
 	CHECK_ERRNO(syscall(SYS_tgkill, getpid(), getpid() + 100000, SIGUSR1), ESRCH);
 	CHECK_ERRNO(syscall(SYS_tgkill, -1, getpid(), SIGUSR1), EINVAL);
@@ -103,7 +104,8 @@ TEST(signal_blocking, "blocked signals wait, and arrive when unblocked")
 	raise(SIGUSR2);
 	CHECK_EQ(hits, 0);
 	OK(sigpending(&pend));
-	CHECK(sigismember(&pend, SIGUSR1) && sigismember(&pend, SIGUSR2) && !sigismember(&pend, SIGINT));
+	CHECK(sigismember(&pend, SIGUSR1) && sigismember(&pend, SIGUSR2) &&
+	      !sigismember(&pend, SIGINT));
 	s = set_of(SIGUSR1, 0);
 	OK(sigprocmask(SIG_UNBLOCK, &s, NULL));
 	CHECK(hits == 1 && last_sig == SIGUSR1); /* twice sent, once pending */
@@ -306,7 +308,8 @@ TEST(sa_restart, "an interrupted read restarts with SA_RESTART, else EINTR")
 	CHECK_EXITS(pid, 0);
 }
 
-TEST(nanosleep_interrupted, "an interrupted nanosleep tells the time that is left; ignored signals don't end it")
+TEST(nanosleep_interrupted,
+     "an interrupted nanosleep tells the time that is left; ignored signals don't end it")
 {
 	struct timespec req = { 20, 0 }, left = { 0 };
 	uint64_t start;

@@ -14,7 +14,7 @@ static void count(int sig)
 	hits++;
 }
 
-static void catch(int sig, siginfo_t *si, void *uc)
+static void catch (int sig, siginfo_t *si, void *uc)
 {
 	(void)uc;
 	info = *si;
@@ -54,7 +54,8 @@ TEST(sigsegv_info, "SIGSEGV tells address and reason: not mapped, not allowed")
 
 TEST(sigsegv_kernel_address, "kernel addresses fault like any other, and tell nothing")
 {
-	static const unsigned long where[] = { 0xffffffff80000000ul, 0xffff800000000000ul, ~0ul - 8 };
+	static const unsigned long where[] = { 0xffffffff80000000ul, 0xffff800000000000ul,
+					       ~0ul - 8 };
 
 	on_siginfo(SIGSEGV, catch, 0);
 	for (volatile size_t i = 0; i < ARRAY_SIZE(where); i++) {
@@ -163,7 +164,8 @@ TEST(sigbus_past_end, "touching a mapping behind the end of its file is SIGBUS")
 		p[PAGE + 3] = 1;
 		FAIL("written behind the end");
 	}
-	CHECK(info.si_signo == SIGBUS && info.si_code == BUS_ADRERR && info.si_addr == p + PAGE + 3);
+	CHECK(info.si_signo == SIGBUS && info.si_code == BUS_ADRERR &&
+	      info.si_addr == p + PAGE + 3);
 	OK(ftruncate(fd, 2 * PAGE));
 	p[PAGE + 3] = 1;
 }
@@ -284,8 +286,9 @@ static void clobber_fpu(int sig)
 	for (int i = 0; i < 50; i++)
 		x = x * 1.7 + 3;
 #if defined(__x86_64__)
-	__asm__ volatile("pxor %%xmm0, %%xmm0; pxor %%xmm7, %%xmm7; pxor %%xmm15, %%xmm15; fninit; fldpi" ::
-				 : "xmm0", "xmm7", "xmm15", "st");
+	__asm__ volatile(
+		"pxor %%xmm0, %%xmm0; pxor %%xmm7, %%xmm7; pxor %%xmm15, %%xmm15; fninit; fldpi" ::
+			: "xmm0", "xmm7", "xmm15", "st");
 #endif
 	hits++;
 }

@@ -5,7 +5,8 @@
 #include <pthread.h>
 #include <semaphore.h>
 
-static long futex(volatile int *addr, int op, int val, const struct timespec *ts, void *addr2, int val3)
+static long futex(volatile int *addr, int op, int val, const struct timespec *ts, void *addr2,
+		  int val3)
 {
 	return syscall(SYS_futex, addr, op, val, ts, addr2, val3);
 }
@@ -14,8 +15,9 @@ static void *add_index(void *arg)
 {
 	static int total;
 
-	return (void *)(intptr_t)(__atomic_add_fetch(&total, (int)(intptr_t)arg, __ATOMIC_SEQ_CST) ? (intptr_t)arg * 3 :
-												     0);
+	return (void *)(intptr_t)(__atomic_add_fetch(&total, (int)(intptr_t)arg, __ATOMIC_SEQ_CST)
+					  ? (intptr_t)arg * 3
+					  : 0);
 }
 
 TEST(thread_create_join, "sixty-four threads start, return a value, are joined")
@@ -214,7 +216,8 @@ TEST(futex_basic, "futex: wait, wake counts, a changed value, time-outs")
 	futex(&word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 	for (int i = 0; i < 3; i++)
 		CHECK_EQ(pthread_join(t[i], NULL), 0);
-	CHECK_ERRNO(futex((volatile int *)((uintptr_t)&word + 1), FUTEX_WAIT, 0, NULL, NULL, 0), EINVAL);
+	CHECK_ERRNO(futex((volatile int *)((uintptr_t)&word + 1), FUTEX_WAIT, 0, NULL, NULL, 0),
+		    EINVAL);
 	CHECK_ERRNO(futex(bad_address(), FUTEX_WAIT, 0, NULL, NULL, 0), EFAULT);
 	ts.tv_nsec = 1000000000;
 	CHECK_ERRNO(futex(&word, FUTEX_WAIT, 1, &ts, NULL, 0), EINVAL);
@@ -223,7 +226,8 @@ TEST(futex_basic, "futex: wait, wake counts, a changed value, time-outs")
 
 TEST(futex_shared, "a futex in shared memory works between processes; absolute time-outs")
 {
-	volatile int *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile int *p =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct timespec ts;
 	pid_t pid;
 
@@ -258,16 +262,19 @@ TEST(futex_requeue, "futex requeue moves waiters to another word")
 
 	for (int i = 0; i < 4; i++)
 		CHECK_EQ(pthread_create(&t[i], NULL, wait_for_requeue, NULL), 0);
-	CHECK_ERRNO(futex(&cond_word, FUTEX_CMP_REQUEUE, 1, (void *)4l, (void *)&lock_word, 9), EAGAIN);
+	CHECK_ERRNO(futex(&cond_word, FUTEX_CMP_REQUEUE, 1, (void *)4l, (void *)&lock_word, 9),
+		    EAGAIN);
 	sleep_ms(30);
 	while (n < 4) { /* until all have gone to sleep and were taken */
-		long got = OK(futex(&cond_word, FUTEX_CMP_REQUEUE, n == 0, (void *)4l, (void *)&lock_word, 0));
+		long got = OK(futex(&cond_word, FUTEX_CMP_REQUEUE, n == 0, (void *)4l,
+				    (void *)&lock_word, 0));
 
 		n += got;
 		sched_yield();
 	}
 	CHECK_EQ(n, 4);
-	CHECK_EQ(futex(&cond_word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0), 0); /* nobody is here any more */
+	CHECK_EQ(futex(&cond_word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0),
+		 0); /* nobody is here any more */
 	CHECK_EQ(futex(&lock_word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0), 3);
 	for (int i = 0; i < 4; i++)
 		CHECK_EQ(pthread_join(t[i], NULL), 0);
@@ -338,7 +345,8 @@ TEST(thread_signals, "masks are per thread; a process signal goes to a thread th
 	OK(kill(getpid(), SIGUSR1));
 	CHECK_EQ(pthread_join(t, NULL), 0);
 	CHECK(thread_hits == 1 && main_hits == 0);
-	CHECK_EQ(pthread_kill(pthread_self(), SIGUSR1), 0); /* for this thread alone: stays pending */
+	CHECK_EQ(pthread_kill(pthread_self(), SIGUSR1),
+		 0); /* for this thread alone: stays pending */
 	OK(sigpending(&pend));
 	CHECK(sigismember(&pend, SIGUSR1));
 	CHECK_EQ(pthread_sigmask(SIG_UNBLOCK, &s, NULL), 0);
@@ -380,7 +388,8 @@ static void *fault_pages(void *arg)
 
 TEST(thread_faults, "threads fault in the same pages at the same time")
 {
-	char *p = mmap(NULL, 512 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *p =
+		mmap(NULL, 512 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	pthread_t t[4];
 
 	CHECK(p != MAP_FAILED);

@@ -95,8 +95,8 @@ static void *vdso_symbol(const char *name)
 TEST(vdso_agrees, "the vDSO's clocks agree with the system call's")
 {
 	static const clockid_t ids[] = { CLOCK_MONOTONIC, CLOCK_REALTIME };
-	int (*get)(clockid_t, struct timespec *) = (int (*)(clockid_t, struct timespec *))(uintptr_t)
-		vdso_symbol("__vdso_clock_gettime");
+	int (*get)(clockid_t, struct timespec *) = (int (*)(clockid_t, struct timespec *))(
+		uintptr_t)vdso_symbol("__vdso_clock_gettime");
 	struct timespec ts;
 
 	if (!get)

@@ -41,7 +41,8 @@ static struct dentry *dir_for(struct dentry *root, const char **name)
 }
 
 /* A node, symbolic link (target) or directory; one that exists is left as it is. */
-static int devfs_make(struct super *s, const char *name, u32 mode, u64 rdev, u32 gid, const char *target)
+static int devfs_make(struct super *s, const char *name, u32 mode, u64 rdev, u32 gid,
+		      const char *target)
 {
 	struct dentry *dir = dir_for(s->root, &name), *d = NULL;
 	int err;
@@ -86,7 +87,8 @@ static void add_chardev(struct chardev *d)
 
 	if (!devfs_super || !d->name)
 		return;
-	err = devfs_make(devfs_super, d->name, S_IFCHR | (d->mode & S_IALLUGO), d->devno, d->gid, NULL);
+	err = devfs_make(devfs_super, d->name, S_IFCHR | (d->mode & S_IALLUGO), d->devno, d->gid,
+			 NULL);
 	if (!err && d->link) {
 		relative_target(d, target, sizeof(target));
 		err = devfs_make(devfs_super, d->link, 0, 0, 0, target);

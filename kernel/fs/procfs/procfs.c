@@ -93,7 +93,8 @@ static int proc_setattr(struct inode *inode, const struct iattr *a)
 
 static const struct inode_ops entry_ops = { .setattr = proc_setattr };
 static const struct inode_ops entry_link_ops = { .readlink = entry_readlink };
-static const struct inode_ops proc_dir_ops = { .lookup = dcache_lookup_none, .setattr = proc_setattr };
+static const struct inode_ops proc_dir_ops = { .lookup = dcache_lookup_none,
+					       .setattr = proc_setattr };
 
 struct inode *procfs_inode(struct super *s, u32 mode, u64 ino)
 {
@@ -169,7 +170,8 @@ void procfs_add_link(const char *path, ssize_t (*text)(char *buf, size_t size))
 	add_entry(path, S_IFLNK | 0777, &e);
 }
 
-void procfs_add_value(const char *path, u32 mode, int (*show)(struct seq *s), int (*set)(const char *text))
+void procfs_add_value(const char *path, u32 mode, int (*show)(struct seq *s),
+		      int (*set)(const char *text))
 {
 	struct proc_entry e = { .show = show, .set = set };
 
@@ -246,8 +248,8 @@ static const struct super_ops proc_super_ops = {
 	.evict = proc_evict,
 };
 
-static int proc_mount(const struct fs_type *t, const char *source, unsigned long flags, const char *data,
-		      struct super **out)
+static int proc_mount(const struct fs_type *t, const char *source, unsigned long flags,
+		      const char *data, struct super **out)
 {
 	(void)t, (void)source, (void)flags, (void)data;
 	refcount_inc(&proc_super->refs);

@@ -22,15 +22,17 @@ static int show_meminfo(struct seq *s)
 	struct mem_stats m;
 
 	mem_stats(&m);
-	seq_printf(s,
-		   "MemTotal:       %8llu kB\nMemFree:        %8llu kB\nMemAvailable:   %8llu kB\n"
-		   "Buffers:               0 kB\nCached:         %8llu kB\nSwapCached:            0 kB\n"
-		   "AnonPages:      %8llu kB\nShmem:          %8llu kB\nSlab:           %8llu kB\n"
-		   "KernelStack:    %8llu kB\nPageTables:     %8llu kB\n"
-		   "SwapTotal:             0 kB\nSwapFree:              0 kB\nHugePages_Total:       0\n"
-		   "HugePages_Free:        0\nHugepagesize:       2048 kB\n",
-		   m.total_pages * 4, m.free_pages * 4, m.free_pages * 4, m.cached_pages * 4, m.anon_pages * 4,
-		   m.cached_pages * 4, m.slab_pages * 4, m.kernel_stack_pages * 4, m.table_pages * 4);
+	seq_printf(
+		s,
+		"MemTotal:       %8llu kB\nMemFree:        %8llu kB\nMemAvailable:   %8llu kB\n"
+		"Buffers:               0 kB\nCached:         %8llu kB\nSwapCached:            0 kB\n"
+		"AnonPages:      %8llu kB\nShmem:          %8llu kB\nSlab:           %8llu kB\n"
+		"KernelStack:    %8llu kB\nPageTables:     %8llu kB\n"
+		"SwapTotal:             0 kB\nSwapFree:              0 kB\nHugePages_Total:       0\n"
+		"HugePages_Free:        0\nHugepagesize:       2048 kB\n",
+		m.total_pages * 4, m.free_pages * 4, m.free_pages * 4, m.cached_pages * 4,
+		m.anon_pages * 4, m.cached_pages * 4, m.slab_pages * 4, m.kernel_stack_pages * 4,
+		m.table_pages * 4);
 	return 0;
 }
 
@@ -54,7 +56,6 @@ static int show_cpuinfo(struct seq *s)
 	return 0;
 }
 
-
 static int show_uptime(struct seq *s)
 {
 	u64 now = time_monotonic_ns(), idle = 0;
@@ -63,8 +64,9 @@ static int show_uptime(struct seq *s)
 		if (cpu_online_mask & BIT(cpu) && sched_idle_thread(cpu))
 			idle += sched_runtime_ns(sched_idle_thread(cpu));
 	}
-	seq_printf(s, "%llu.%02llu %llu.%02llu\n", now / NSEC_PER_SEC, now % NSEC_PER_SEC / 10000000,
-		   idle / NSEC_PER_SEC, idle % NSEC_PER_SEC / 10000000);
+	seq_printf(s, "%llu.%02llu %llu.%02llu\n", now / NSEC_PER_SEC,
+		   now % NSEC_PER_SEC / 10000000, idle / NSEC_PER_SEC,
+		   idle % NSEC_PER_SEC / 10000000);
 	return 0;
 }
 
@@ -99,12 +101,13 @@ static int show_stat(struct seq *s)
 		if (cpu_online_mask & BIT(cpu) && sched_idle_thread(cpu))
 			idle += sched_runtime_ns(sched_idle_thread(cpu));
 	}
-	seq_printf(s, "cpu  %llu 0 %llu %llu 0 0 0 0 0 0\n", TICKS(ct.user), TICKS(ct.system), TICKS(idle));
+	seq_printf(s, "cpu  %llu 0 %llu %llu 0 0 0 0 0 0\n", TICKS(ct.user), TICKS(ct.system),
+		   TICKS(idle));
 	for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++) {
 		if (cpu_online_mask & BIT(cpu))
 			seq_printf(s, "cpu%u %llu 0 %llu %llu 0 0 0 0 0 0\n", cpu,
-				   TICKS(ct.user) / nr_cpus_online, TICKS(ct.system) / nr_cpus_online,
-				   TICKS(idle) / nr_cpus_online);
+				   TICKS(ct.user) / nr_cpus_online,
+				   TICKS(ct.system) / nr_cpus_online, TICKS(idle) / nr_cpus_online);
 	}
 	seq_printf(s, "intr %llu\nctxt %llu\nbtime %llu\n", irqs, ct.switches,
 		   (u64)time_realtime_offset() / NSEC_PER_SEC);
@@ -153,7 +156,9 @@ static int show_slabinfo(struct seq *s)
 
 static int show_devices(struct seq *s)
 {
-	seq_puts(s, "Character devices:\n  1 mem\n  5 /dev/tty\n136 pts\n\nBlock devices:\n254 virtblk\n");
+	seq_puts(
+		s,
+		"Character devices:\n  1 mem\n  5 /dev/tty\n136 pts\n\nBlock devices:\n254 virtblk\n");
 	return 0;
 }
 

@@ -101,8 +101,8 @@ static int tmpfs_rmdir(struct inode *dir, struct dentry *d)
 	return 0;
 }
 
-static int tmpfs_rename(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd,
-			unsigned flags)
+static int tmpfs_rename(struct inode *odir, struct dentry *od, struct inode *ndir,
+			struct dentry *nd, unsigned flags)
 {
 	bool dir = S_ISDIR(od->inode->mode);
 
@@ -169,7 +169,8 @@ bool dir_emit_dots(struct file *f, struct dir_context *ctx)
 	if (ctx->pos == 1) {
 		struct dentry *parent = f->dentry->parent;
 
-		if (!dir_emit(ctx, "..", 2, parent->inode ? parent->inode->ino : f->inode->ino, DT_DIR))
+		if (!dir_emit(ctx, "..", 2, parent->inode ? parent->inode->ino : f->inode->ino,
+			      DT_DIR))
 			return false;
 		ctx->pos = 2;
 	}

@@ -148,7 +148,8 @@ static int tmpfs_fallocate_locked(struct inode *inode, int mode, u64 from, u64 t
 	if (!(mode & FALLOC_FL_KEEP_SIZE) && to > inode->size && inode->seals & F_SEAL_GROW)
 		return -EPERM;
 	if (((struct tmpfs_super *)inode->super->private)->max_pages &&
-	    div_round_up(to - from, PAGE_SIZE) > ((struct tmpfs_super *)inode->super->private)->max_pages)
+	    div_round_up(to - from, PAGE_SIZE) >
+		    ((struct tmpfs_super *)inode->super->private)->max_pages)
 		return -ENOSPC;
 	err = fill_range(inode, from, to);
 	if (err)

@@ -18,7 +18,7 @@ extern uintptr_t percpu_offset[]; /* [I] after boot */
 
 /* Another CPU's copy of a per-CPU variable. */
 #define per_cpu_ptr(cpu, var)                                                                      \
-	((__typeof__(var) *)((uintptr_t)&(var) + READ_ONCE(percpu_offset[cpu])))
+	((__typeof__(var) *)((uintptr_t) & (var) + READ_ONCE(percpu_offset[cpu])))
 
 /*
  * <asm/percpu.h> provides, for scalars of 1 to 8 bytes:

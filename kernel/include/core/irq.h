@@ -31,7 +31,8 @@ const char *irq_name(unsigned irq); /* of its first handler, or NULL */
 
 /* Keeps the per-CPU template for percpu_init(). First thing in kernel_main, after arch_cpu_init_boot(). */
 void percpu_save_template(void);
-void percpu_init(unsigned cpus); /* allocates and copies the areas; boot CPU, after the page allocator */
+void percpu_init(
+	unsigned cpus); /* allocates and copies the areas; boot CPU, after the page allocator */
 /* The CPU is up and takes interrupts: cpu_online_mask, nr_cpus_online. By sched_idle_loop(). */
 void cpu_set_online(unsigned cpu);
 void *kzalloc(size_t size); /* in mm/: memory for the areas */

@@ -23,7 +23,8 @@ static inline struct timespec ns_to_timespec(u64 ns)
 }
 static inline struct timeval ns_to_timeval(u64 ns)
 {
-	return (struct timeval){ (s64)(ns / NSEC_PER_SEC), (s64)(ns % NSEC_PER_SEC / NSEC_PER_USEC) };
+	return (struct timeval){ (s64)(ns / NSEC_PER_SEC),
+				 (s64)(ns % NSEC_PER_SEC / NSEC_PER_USEC) };
 }
 
 /* A timespec of a program in nanoseconds. 0, -EFAULT, -EINVAL. */

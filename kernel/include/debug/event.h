@@ -39,6 +39,16 @@ void event_simple(const char *type, const char *key, const char *value);
 void event_break_lock(void);
 
 /* Categories switched by debug=…; test before building an event. */
-enum event_category { EVC_SYSCALL, EVC_SIGNAL, EVC_FAULT, EVC_PROCESS, EVC_MEMORY, EVC_SCHED, EVC_IRQ, EVC_FILE, EVC_COUNT };
+enum event_category {
+	EVC_SYSCALL,
+	EVC_SIGNAL,
+	EVC_FAULT,
+	EVC_PROCESS,
+	EVC_MEMORY,
+	EVC_SCHED,
+	EVC_IRQ,
+	EVC_FILE,
+	EVC_COUNT
+};
 extern u32 event_mask; /* [a] bit per category */
 #define event_on(cat) unlikely(READ_ONCE(event_mask) & BIT(cat))

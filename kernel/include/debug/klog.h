@@ -5,7 +5,16 @@
 #pragma once
 #include <lib/types.h>
 
-enum log_level { LOG_EMERG, LOG_ALERT, LOG_CRIT, LOG_ERR, LOG_WARN, LOG_NOTICE, LOG_INFO, LOG_DEBUG };
+enum log_level {
+	LOG_EMERG,
+	LOG_ALERT,
+	LOG_CRIT,
+	LOG_ERR,
+	LOG_WARN,
+	LOG_NOTICE,
+	LOG_INFO,
+	LOG_DEBUG
+};
 
 __printf(2, 3) void klog(enum log_level level, const char *fmt, ...);
 #define log_err(...) klog(LOG_ERR, __VA_ARGS__)

@@ -3,7 +3,17 @@
 #include <lib/types.h>
 #include <stages_gen.h>
 
-enum stage_phase { PHASE_BOOT, PHASE_MM, PHASE_IRQ, PHASE_SCHED, PHASE_SMP, PHASE_DEV, PHASE_FS, PHASE_PROC, PHASE_USER };
+enum stage_phase {
+	PHASE_BOOT,
+	PHASE_MM,
+	PHASE_IRQ,
+	PHASE_SCHED,
+	PHASE_SMP,
+	PHASE_DEV,
+	PHASE_FS,
+	PHASE_PROC,
+	PHASE_USER
+};
 
 struct stage {
 	unsigned n; /* from 1 */
@@ -30,8 +40,8 @@ __printf(2, 3) int stage_skip(struct stage *s, const char *fmt, ...);
 	do {                                                                                       \
 		long long a_ = (long long)(a), b_ = (long long)(b);                                \
 		if (unlikely(a_ != b_))                                                            \
-			return stage_fail(s, "%s:%d: %s is %lld, expected %lld", __FILE__, __LINE__,   \
-					  #a, a_, b_);                                             \
+			return stage_fail(s, "%s:%d: %s is %lld, expected %lld", __FILE__,         \
+					  __LINE__, #a, a_, b_);                                   \
 	} while (0)
 
 /* Runs the selected stages of a phase, in table order. Boot CPU. */

@@ -7,7 +7,8 @@
 int eventfd_create(u64 count, unsigned flags, struct file **out);
 int timerfd_create(int clock, unsigned flags, struct file **out); /* -EINVAL */
 /* Times in ns; absolute ones on the timer's clock. interval 0: once; value 0: disarm. */
-int timerfd_set(struct file *f, int flags, u64 value_ns, u64 interval_ns, u64 *old_value, u64 *old_interval);
+int timerfd_set(struct file *f, int flags, u64 value_ns, u64 interval_ns, u64 *old_value,
+		u64 *old_interval);
 int timerfd_get(struct file *f, u64 *value_ns, u64 *interval_ns);
 /* The wall clock was set: wakes timers with TFD_TIMER_CANCEL_ON_SET, moves absolute ones. Thread context. */
 void timerfd_clock_was_set(void);

@@ -42,7 +42,8 @@ struct file_ops {
 	int (*fallocate)(struct file *f, int mode, loff_t off, loff_t len);
 	void (*show_fdinfo)(struct file *f, char *buf, size_t size);
 	/* Moving pages between pipes and files; NULL: through copies. */
-	int (*mapping)(struct file *f, struct mapping **out); /* page cache other than the inode's */
+	int (*mapping)(struct file *f,
+		       struct mapping **out); /* page cache other than the inode's */
 };
 
 struct file {
@@ -163,7 +164,8 @@ struct file *files_get_file(struct files *fs, int fd); /* another process's; ref
 int fd_reserve(int min, bool cloexec);
 void fd_install(int fd, struct file *f); /* takes over the reference */
 void fd_unreserve(int fd);
-int fd_alloc_install(struct file *f, bool cloexec); /* both; on failure the reference stays the caller's */
+int fd_alloc_install(struct file *f,
+		     bool cloexec); /* both; on failure the reference stays the caller's */
 int fd_close(int fd); /* -EBADF */
 int fd_dup(int oldfd, int min, bool cloexec);
 int fd_dup_to(int oldfd, int newfd, bool cloexec); /* oldfd != newfd */

@@ -5,7 +5,8 @@
 #include <uapi/poll.h>
 
 struct poll_table {
-	void (*queue)(struct poll_table *pt, struct file *f, struct waitq *q); /* NULL: only asking */
+	void (*queue)(struct poll_table *pt, struct file *f,
+		      struct waitq *q); /* NULL: only asking */
 	u32 key; /* events of interest */
 };
 /* Called by poll operations for each wait queue that may change the answer. */

@@ -57,7 +57,8 @@ struct inode_ops {
 		      unsigned flags);
 	/* The target's text: its length, or -EXXX. NULL: inode->link. */
 	ssize_t (*readlink)(struct dentry *d, char *buf, size_t size);
-	int (*follow)(struct dentry *d, struct path *out); /* magic links (/proc/self/fd/N): references */
+	int (*follow)(struct dentry *d,
+		      struct path *out); /* magic links (/proc/self/fd/N): references */
 	/* inode->lock held for writing. NULL: inode_setattr_simple(). */
 	int (*setattr)(struct inode *inode, const struct iattr *attr);
 	int (*getattr)(struct inode *inode, struct kstat *st); /* NULL: from the inode */
@@ -88,7 +89,8 @@ struct inode {
 	u32 seals; /* [x] lock: F_SEAL_* */
 	s32 write_count; /* [a] > 0: open for writing so often; < 0: being executed */
 	struct refcount refs;
-	const char *link; /* [I] a symlink's target, or other memory to be freed with the inode; or NULL */
+	const char *
+		link; /* [I] a symlink's target, or other memory to be freed with the inode; or NULL */
 	struct mapping mapping; /* regular files */
 	struct rwsem lock; /* RANK_INODE */
 	struct list locks; /* [x] fs/locks.c's */
@@ -100,7 +102,8 @@ struct inode {
 enum dentry_flag {
 	DENTRY_HASHED = BIT(0), /* [x] dcache_lock */
 	DENTRY_LRU = BIT(1), /* [x] dcache_lock */
-	DENTRY_REVALIDATE = BIT(2), /* [I] lookups ask super->ops->revalidate; not listed by dcache_dir_fops */
+	DENTRY_REVALIDATE =
+		BIT(2), /* [I] lookups ask super->ops->revalidate; not listed by dcache_dir_fops */
 	DENTRY_MOUNTPOINT = BIT(3),
 	DENTRY_UNLINKED = BIT(4), /* shown as " (deleted)" */
 };
@@ -159,8 +162,8 @@ struct fs_type {
 	const char *name;
 	bool needs_device; /* "nodev" in /proc/filesystems unless */
 	/* A super block with root, or the shared one with another reference. 0 or -EXXX. */
-	int (*mount)(const struct fs_type *t, const char *source, unsigned long flags, const char *data,
-		     struct super **out);
+	int (*mount)(const struct fs_type *t, const char *source, unsigned long flags,
+		     const char *data, struct super **out);
 	struct fs_type *next;
 };
 void fs_type_register(struct fs_type *t);
@@ -196,7 +199,8 @@ void fs_context_put(struct fs_context *c);
 extern struct fs_context init_fs_context;
 /* Another thread's, with a reference, or NULL; pp is its pointer. */
 struct fs_context *fs_context_get_of(struct fs_context *const *pp);
-void fs_context_paths(struct fs_context *c, struct path *root, struct path *cwd); /* with references */
+void fs_context_paths(struct fs_context *c, struct path *root,
+		      struct path *cwd); /* with references */
 /* Current's root and cwd with references. */
 void fs_context_root(struct path *out);
 void fs_context_cwd(struct path *out);
@@ -225,7 +229,8 @@ int path_format(const struct path *p, char *buf, size_t size, char **out, bool *
 /* Opens relative to dirfd; the work behind open(2). */
 int vfs_open_user(int dirfd, uptr_t upath, int flags, u32 mode, struct file **out);
 int vfs_open_path(const struct path *p, int flags, struct file **out);
-int vfs_open_at(int dirfd, const char *path, int flags, u32 mode, unsigned resolve, struct file **out);
+int vfs_open_at(int dirfd, const char *path, int flags, u32 mode, unsigned resolve,
+		struct file **out);
 
 #define MAY_EXEC 1
 #define MAY_WRITE 2
@@ -255,8 +260,10 @@ ssize_t vfs_readlink(const struct path *p, char *buf, size_t size);
 void inode_setattr_simple(struct inode *inode, const struct iattr *attr);
 
 /* --- for file systems --- */
-struct inode *inode_create(struct super *s, u32 mode); /* refs 1, owner current's, times now; NULL */
-void inode_init_owner(struct inode *inode, const struct inode *dir, u32 mode); /* setgid directories */
+struct inode *inode_create(struct super *s,
+			   u32 mode); /* refs 1, owner current's, times now; NULL */
+void inode_init_owner(struct inode *inode, const struct inode *dir,
+		      u32 mode); /* setgid directories */
 static inline void inode_get(struct inode *inode)
 {
 	refcount_inc(&inode->refs);
@@ -266,8 +273,10 @@ s64 inode_now(void); /* time for stamps */
 void inode_touch(struct inode *inode); /* mtime, ctime */
 void file_accessed(struct file *f);
 
-struct dentry *dentry_create(struct dentry *parent, const char *name, size_t len); /* unhashed; refs 1 */
-struct dentry *dentry_create_root(struct super *s, struct inode *inode); /* takes the inode's reference */
+struct dentry *dentry_create(struct dentry *parent, const char *name,
+			     size_t len); /* unhashed; refs 1 */
+struct dentry *dentry_create_root(struct super *s,
+				  struct inode *inode); /* takes the inode's reference */
 static inline void dentry_get(struct dentry *d)
 {
 	__atomic_fetch_add(&d->refs, 1, __ATOMIC_RELAXED);
@@ -288,7 +297,8 @@ struct dir_context {
 	bool (*emit)(struct dir_context *ctx, const char *name, size_t len, u64 ino, unsigned type);
 	loff_t pos; /* of the entry emitted next; the file system's own numbers, 0 and 1 are . and .. */
 };
-static inline bool dir_emit(struct dir_context *ctx, const char *name, size_t len, u64 ino, unsigned type)
+static inline bool dir_emit(struct dir_context *ctx, const char *name, size_t len, u64 ino,
+			    unsigned type)
 {
 	return ctx->emit(ctx, name, len, ino, type);
 }
@@ -304,7 +314,8 @@ loff_t seek_fixed(struct file *f, loff_t off, int whence, u64 size); /* devices,
 
 /* Directories and files that live in the dcache alone (tmpfs, devfs, static parts of /proc). */
 extern const struct file_ops dcache_dir_fops;
-int dcache_lookup_none(struct inode *dir, struct dentry *d); /* lookup: what is not cached is not there */
+int dcache_lookup_none(struct inode *dir,
+		       struct dentry *d); /* lookup: what is not cached is not there */
 
 void vfs_init(void); /* caches, tmpfs root, devfs, procfs types */
 /* Unpacks a newc archive into the root. Bad input: -EINVAL with a log line naming the offset. */

@@ -150,7 +150,8 @@
 #define ERESTARTNOINTR 513 /* restart always */
 #define ERESTARTNOHAND 514 /* restart only if no handler runs */
 #define ENOIOCTLCMD 515 /* not this object's ioctl: ENOTTY in the end */
-#define ERESTART_RESTARTBLOCK 516 /* restart with what was left of the time; EINTR after a handler */
+#define ERESTART_RESTARTBLOCK                                                                      \
+	516 /* restart with what was left of the time; EINTR after a handler */
 
 /* The top page of addresses is never valid, so a pointer can carry an error. */
 #define MAX_ERRNO 4095

@@ -28,7 +28,8 @@ static __always_inline bool list_empty(const struct list *l)
 {
 	return READ_ONCE(l->next) == l;
 }
-static __always_inline void list_insert_between(struct list *n, struct list *prev, struct list *next)
+static __always_inline void list_insert_between(struct list *n, struct list *prev,
+						struct list *next)
 {
 	n->next = next;
 	n->prev = prev;
@@ -185,8 +186,7 @@ static __always_inline void hlist_del_init(struct hlist_node *n)
 }
 
 #define hlist_entry(ptr, type, member) container_of(ptr, type, member)
-#define hlist_entry_or_null(ptr, type, member)                                                     \
-	((ptr) ? hlist_entry(ptr, type, member) : NULL)
+#define hlist_entry_or_null(ptr, type, member) ((ptr) ? hlist_entry(ptr, type, member) : NULL)
 /* Also for readers under rcu. pos is NULL when the loop ran to its end. */
 #define hlist_for_each_entry(pos, head, member)                                                    \
 	for (struct hlist_node *hn_##pos = __atomic_load_n(&(head)->first, __ATOMIC_ACQUIRE);      \

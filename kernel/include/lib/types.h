@@ -69,7 +69,11 @@ typedef s64 time_t;
 
 #define BUILD_ASSERT(cond) _Static_assert(cond, #cond)
 /* 0; an error of the compiler when cond is false. An expression. */
-#define BUILD_ZERO(cond) (0 * sizeof(struct { _Static_assert(cond, #cond); int dummy_; }))
+#define BUILD_ZERO(cond)                                                                           \
+	(0 * sizeof(struct {                                                                       \
+		 _Static_assert(cond, #cond);                                                      \
+		 int dummy_;                                                                       \
+	 }))
 
 #define SAME_TYPE(a, b) __builtin_types_compatible_p(__typeof__(a), __typeof__(b))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]) + BUILD_ZERO(!SAME_TYPE(a, &(a)[0])))

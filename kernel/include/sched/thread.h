@@ -114,7 +114,8 @@ static inline bool thread_test_flag(const struct thread *t, u32 flag)
 }
 
 void sched_init(void); /* boot CPU: run queues, this becomes the idle thread 0 */
-void sched_init_secondary(unsigned cpu); /* its idle thread and queue; on the boot CPU, before start */
+void sched_init_secondary(
+	unsigned cpu); /* its idle thread and queue; on the boot CPU, before start */
 void sched_online_secondary(unsigned cpu); /* on that CPU, once its interrupts can be served */
 struct thread *sched_idle_thread(unsigned cpu); /* also current_thread of the CPU's per-CPU area */
 /* First thing on a secondary CPU: it takes up its idle thread and counts as online. */
@@ -140,7 +141,7 @@ void thread_put(struct thread *t); /* frees stack and all when the last one goes
 struct thread *thread_get_live(struct thread *t); /* under rcu: t with a reference, NULL if freed */
 /* Ends the current thread: never returns. proc/ has dropped mm, files... before. */
 __noreturn void thread_exit(void);
-/* What the first switch to a new thread must do (unlock run queue, drop prev); called by ENTRY's stub. */
+/* What the first switch to a new thread must do (unlock run queue, drop prev); called by entry code. */
 void sched_thread_started(struct thread *prev);
 
 void sched_yield(void); /* to others of the same queue */

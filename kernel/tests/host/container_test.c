@@ -64,8 +64,7 @@ HTEST(list_operations)
 	list_add_tail(&it[1].link, &a);
 	list_add(&it[2].link, &a);
 	CHECK_EQ(sum_list(&a), 312);
-	list_for_each_entry_reverse(p, &a, link)
-		back = back * 10 + p->v;
+	list_for_each_entry_reverse(p, &a, link) back = back * 10 + p->v;
 	CHECK_EQ(back, 213);
 	list_add_tail(&it[3].link, &b);
 	list_add_tail(&it[4].link, &b);
@@ -97,17 +96,16 @@ HTEST(hlist_operations)
 		CHECK(hlist_unhashed(&it[i].hnode));
 		hlist_add_head(&it[i].hnode, &h);
 	}
-	hlist_for_each_entry(p, &h, hnode)
-		sum = sum * 10 + p->v;
+	hlist_for_each_entry(p, &h, hnode) sum = sum * 10 + p->v;
 	CHECK_EQ(sum, 321);
-	hlist_for_each_entry_safe(p, n, &h, hnode) {
+	hlist_for_each_entry_safe(p, n, &h, hnode)
+	{
 		if (p->v == 2)
 			hlist_del_init(&p->hnode);
 	}
 	CHECK(hlist_unhashed(&it[1].hnode));
 	sum = 0;
-	hlist_for_each_entry(p, &h, hnode)
-		sum = sum * 10 + p->v;
+	hlist_for_each_entry(p, &h, hnode) sum = sum * 10 + p->v;
 	CHECK_EQ(sum, 31);
 	CHECK(p == NULL);
 }
@@ -120,7 +118,8 @@ HTEST(bitmap_random)
 
 	for (int step = 0; step < 5000; step++) {
 		size_t from = h_below(BITS), n = h_below(BITS - from + 1), i;
-		size_t want_set = BITS, want_zero = BITS, weight = 0, run = h_below(20) + 1, want_run = BITS;
+		size_t want_set = BITS, want_zero = BITS, weight = 0, run = h_below(20) + 1,
+		       want_run = BITS;
 		bool on = h_below(2);
 
 		n = h_below(3) ? n % 9 : n;

@@ -8,11 +8,13 @@
 #include <lib/errno.h>
 #include <string.h>
 
-static size_t add_entry(char *buf, size_t pos, const char *name, u32 mode, const char *data, size_t size)
+static size_t add_entry(char *buf, size_t pos, const char *name, u32 mode, const char *data,
+			size_t size)
 {
 	size_t n = strlen(name) + 1;
 
-	pos += (size_t)sprintf(buf + pos, "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x", 7,
+	pos += (size_t)sprintf(buf + pos,
+			       "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x", 7,
 			       mode, 1, 2, 1, 99, size, 0, 0, 5, 6, n, 0);
 	memcpy(buf + pos, name, n);
 	pos += n;
@@ -71,8 +73,9 @@ HTEST(cpio_padded_name)
 	static char buf[1024];
 	struct cpio_iter it;
 	struct cpio_entry e;
-	size_t n = (size_t)sprintf(buf, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", 1, 0100644,
-				   0, 0, 1, 0, 4, 0, 0, 0, 0, 512 - 110, 0);
+	size_t n =
+		(size_t)sprintf(buf, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x",
+				1, 0100644, 0, 0, 1, 0, 4, 0, 0, 0, 0, 512 - 110, 0);
 
 	strcpy(buf + n, "a/b");
 	memcpy(buf + 512, "data", 4);
@@ -113,12 +116,14 @@ HTEST(cpio_bad)
 	static char good[4096], buf[4096];
 	size_t size = make_archive(good);
 
-	for (size_t n = 1; n < size; n++) /* cut anywhere: an error, but for where only zeros were lost */
+	for (size_t n = 1; n < size;
+	     n++) /* cut anywhere: an error, but for where only zeros were lost */
 		CHECK(walk(good, n) == -EINVAL || (n >= 480 && n <= 512) || n >= size - 3);
 	for (int step = 0; step < 30000; step++) {
 		memcpy(buf, good, size);
 		for (u64 k = 0; k <= h_below(4); k++)
-			buf[h_below(size)] = (char)(h_below(2) ? "0f8\0"[h_below(4)] : (char)h_rand());
+			buf[h_below(size)] =
+				(char)(h_below(2) ? "0f8\0"[h_below(4)] : (char)h_rand());
 		walk(buf, h_below(3) ? size : h_below(size));
 	}
 	memcpy(buf, good, size);
@@ -148,7 +153,8 @@ static void make_elf(struct elf64_ehdr *h, struct elf64_phdr ph[4])
 	h->e_phentsize = sizeof(*ph);
 	h->e_phnum = 4;
 	ph[0] = (struct elf64_phdr){ PT_LOAD, PF_R | PF_X, 0, 0x400000, 0, 0x1000, 0x1000, 0x1000 };
-	ph[1] = (struct elf64_phdr){ PT_LOAD, PF_R | PF_W, 0x1800, 0x402800, 0, 0x100, 0x3000, 0x1000 };
+	ph[1] = (struct elf64_phdr){ PT_LOAD, PF_R | PF_W, 0x1800, 0x402800,
+				     0,       0x100,       0x3000, 0x1000 };
 	ph[2] = (struct elf64_phdr){ PT_INTERP, PF_R, 0x200, 0x400200, 0, 28, 28, 1 };
 	ph[3] = (struct elf64_phdr){ PT_GNU_STACK, PF_R | PF_W, 0, 0, 0, 0, 0, 16 };
 }

@@ -60,8 +60,9 @@ HTEST(format_random)
 			b = snprintf(want, size, fmt, v);
 		}
 		if (a != b || memcmp(got, want, sizeof(got)) != 0)
-			h_fail(__FILE__, __LINE__, "%s of %llx, size %zu: \"%s\" %d, expected \"%s\" %d", fmt, v,
-			       size, got, a, want, b);
+			h_fail(__FILE__, __LINE__,
+			       "%s of %llx, size %zu: \"%s\" %d, expected \"%s\" %d", fmt, v, size,
+			       got, a, want, b);
 	}
 }
 

@@ -40,8 +40,9 @@ static inline u64 h_below(u64 n)
 	do {                                                                                       \
 		long long a_ = (long long)(a), b_ = (long long)(b);                                \
 		if (a_ != b_)                                                                      \
-			h_fail(__FILE__, __LINE__, "%s is %lld (0x%llx), expected %s: %lld (0x%llx)",  \
-			       #a, a_, (u64)a_, #b, b_, (u64)b_);                                      \
+			h_fail(__FILE__, __LINE__,                                                 \
+			       "%s is %lld (0x%llx), expected %s: %lld (0x%llx)", #a, a_, (u64)a_, \
+			       #b, b_, (u64)b_);                                                   \
 	} while (0)
 #define CHECK_STR(a, b)                                                                            \
 	do {                                                                                       \

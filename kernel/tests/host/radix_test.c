@@ -171,8 +171,7 @@ HTEST(radix_heights)
 	CHECK_EQ(radix_insert(&r, 64, v), 0);
 	CHECK_EQ(live_nodes, 3);
 	CHECK_EQ(radix_insert(&r, ~0ull, v), 0);
-	radix_for_each(&r, i, e)
-		count++;
+	radix_for_each(&r, i, e) count++;
 	CHECK_EQ(count, 4);
 	CHECK(radix_delete(&r, ~0ull) == v);
 	CHECK_EQ(live_nodes, 3);

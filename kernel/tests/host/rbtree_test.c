@@ -72,7 +72,8 @@ static void verify_order(const struct rb_root *root, unsigned count)
 
 static bool less(const struct rb_node *a, const struct rb_node *b)
 {
-	return rb_entry(a, const struct item, node)->key < rb_entry(b, const struct item, node)->key;
+	return rb_entry(a, const struct item, node)->key <
+	       rb_entry(b, const struct item, node)->key;
 }
 
 static int cmp_key(const void *key, const struct rb_node *n)

@@ -66,7 +66,8 @@ HTEST(str_random)
 {
 	for (int step = 0; step < 20000; step++) {
 		size_t la = h_below(20), lb = h_below(4), n = h_below(24);
-		char *a = malloc(la + 1), *b = malloc(lb + 1), out[24]; /* exact: overruns are seen */
+		char *a = malloc(la + 1), *b = malloc(lb + 1),
+		     out[24]; /* exact: overruns are seen */
 
 		for (size_t i = 0; i < la; i++)
 			a[i] = (char)("ab\xff"[h_below(3)]);

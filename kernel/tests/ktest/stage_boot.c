@@ -57,7 +57,8 @@ int stage_boot_cmdline(struct stage *s)
 	STAGE_CHECK(s, nonce && strlen(nonce) >= 14); /* the runner gives at least 8 digits */
 	STAGE_CHECK(s, !memcmp(nonce, "nonce=", 6));
 	nonce = strstr(shown, "nonce=");
-	STAGE_CHECK(s, !nonce || nonce[6] == ' ' || nonce[6] == '\0' || nonce[6] == '*' || nonce[6] == 'x');
+	STAGE_CHECK(s, !nonce || nonce[6] == ' ' || nonce[6] == '\0' || nonce[6] == '*' ||
+			       nonce[6] == 'x');
 	return 0;
 }
 
@@ -117,7 +118,8 @@ int stage_event_escapes(struct stage *s)
 	event_begin(&e, "test");
 	event_strn(&e, "k", hostile, sizeof(hostile) - 1);
 	e.buf[e.len] = '\0';
-	STAGE_CHECK(s, !strcmp(e.buf, "{\"type\":\"test\",\"k\":\"a\\\"b\\\\c\\u000a\\u0001\\u00ff\""));
+	STAGE_CHECK(
+		s, !strcmp(e.buf, "{\"type\":\"test\",\"k\":\"a\\\"b\\\\c\\u000a\\u0001\\u00ff\""));
 	return 0;
 }
 

@@ -390,7 +390,8 @@ int stage_ktimerfd(struct stage *s)
 	STAGE_CHECK_EQ(s, file_read_kernel(f, &ticks, 8, 0), 8);
 	STAGE_CHECK_EQ(s, ticks, 1);
 	STAGE_CHECK(s, time_monotonic_ns() - start >= 5 * NSEC_PER_MSEC);
-	STAGE_CHECK_EQ(s, timerfd_set(f, TFD_TIMER_ABSTIME, start, 2 * NSEC_PER_MSEC, &old, &interval), 0);
+	STAGE_CHECK_EQ(
+		s, timerfd_set(f, TFD_TIMER_ABSTIME, start, 2 * NSEC_PER_MSEC, &old, &interval), 0);
 	STAGE_CHECK_EQ(s, old, 0);
 	test_sleep_ms(11);
 	STAGE_CHECK_EQ(s, file_read_kernel(f, &ticks, 8, 0), 8);
@@ -409,7 +410,9 @@ int stage_ktimerfd(struct stage *s)
 
 static int lock_range(struct file *f, int type, s64 start, s64 len)
 {
-	struct flock fl = { .l_type = (s16)type, .l_whence = SEEK_SET, .l_start = start, .l_len = len };
+	struct flock fl = {
+		.l_type = (s16)type, .l_whence = SEEK_SET, .l_start = start, .l_len = len
+	};
 
 	return locks_set(f, &fl, true, false);
 }
@@ -428,7 +431,8 @@ int stage_file_locks(struct stage *s)
 	STAGE_CHECK_EQ(s, lock_range(a, F_UNLCK, 40, 20), 0); /* cut in two */
 	STAGE_CHECK_EQ(s, lock_range(b, F_WRLCK, 40, 20), 0);
 	STAGE_CHECK_EQ(s, locks_get(a, &fl, true), 0);
-	STAGE_CHECK(s, fl.l_type == F_WRLCK && fl.l_start == 40 && fl.l_len == 20 && fl.l_pid == -1);
+	STAGE_CHECK(s,
+		    fl.l_type == F_WRLCK && fl.l_start == 40 && fl.l_len == 20 && fl.l_pid == -1);
 	STAGE_CHECK_EQ(s, lock_range(a, F_RDLCK, 0, 40), 0); /* weaker */
 	STAGE_CHECK_EQ(s, lock_range(b, F_RDLCK, 10, 10), 0);
 	STAGE_CHECK_EQ(s, lock_range(b, F_WRLCK, 10, 10), -EAGAIN);

@@ -189,7 +189,8 @@ int stage_path_walk(struct stage *s)
 		if (!err)
 			path_put(&p);
 		if (err != rows[i].result)
-			return stage_fail(s, "'%s' gives %d, expected %d", rows[i].path, err, rows[i].result);
+			return stage_fail(s, "'%s' gives %d, expected %d", rows[i].path, err,
+					  rows[i].result);
 	}
 	memcpy(name, D "/", sizeof(D));
 	memset(name + sizeof(D), 'n', NAME_MAX);
@@ -226,7 +227,8 @@ int stage_path_resolve_flags(struct stage *s)
 	file_put(f);
 	STAGE_CHECK_EQ(s, vfs_open_at(fd, "../../in", O_RDONLY, 0, LOOKUP_IN_ROOT, &f), 0);
 	file_put(f);
-	STAGE_CHECK_EQ(s, vfs_open_at(fd, "in", O_RDONLY, 0, LOOKUP_BENEATH | LOOKUP_NO_SYMLINKS, &f), 0);
+	STAGE_CHECK_EQ(
+		s, vfs_open_at(fd, "in", O_RDONLY, 0, LOOKUP_BENEATH | LOOKUP_NO_SYMLINKS, &f), 0);
 	file_put(f);
 	fs_test_files_end();
 	STAGE_CHECK_EQ(s, fs_test_end(), 0);
@@ -272,7 +274,8 @@ int stage_rename_rules(struct stage *s)
 	STAGE_CHECK_EQ(s, fs_test_write(D "/b", "b"), 0);
 	STAGE_CHECK_EQ(s, vfs_mkdir_at(AT_FDCWD, D "/d", 0755), 0);
 	STAGE_CHECK_EQ(s, vfs_mkdir_at(AT_FDCWD, D "/d/e", 0755), 0);
-	STAGE_CHECK_EQ(s, vfs_rename_at(AT_FDCWD, D "/a", AT_FDCWD, D "/b", RENAME_NOREPLACE), -EEXIST);
+	STAGE_CHECK_EQ(s, vfs_rename_at(AT_FDCWD, D "/a", AT_FDCWD, D "/b", RENAME_NOREPLACE),
+		       -EEXIST);
 	STAGE_CHECK_EQ(s, vfs_rename_at(AT_FDCWD, D "/a", AT_FDCWD, D "/b", RENAME_EXCHANGE), 0);
 	STAGE_CHECK_EQ(s, fs_test_read(D "/a", buf, sizeof(buf)), 1);
 	STAGE_CHECK_EQ(s, buf[0], 'b');

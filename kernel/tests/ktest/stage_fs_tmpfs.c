@@ -68,7 +68,10 @@ int stage_tmpfs_sparse(struct stage *s)
 	STAGE_CHECK_EQ(s, c, 0);
 	STAGE_CHECK_EQ(s, f->inode->mapping.nr_pages, 1); /* reading a hole allocates nothing */
 	STAGE_CHECK_EQ(s, file_seek(f, 0, SEEK_HOLE), 0);
-	STAGE_CHECK_EQ(s, f->ops->fallocate(f, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 1ll << 40, 4096), 0);
+	STAGE_CHECK_EQ(
+		s,
+		f->ops->fallocate(f, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 1ll << 40, 4096),
+		0);
 	STAGE_CHECK_EQ(s, f->inode->mapping.nr_pages, 0);
 	file_put(f);
 	STAGE_CHECK_EQ(s, fs_test_end(), 0);
@@ -182,7 +185,8 @@ int stage_tmpfs_readdir(struct stage *s)
 	o.left = 2;
 	STAGE_CHECK_EQ(s, f->ops->iterate(f, &o.ctx), 0);
 	STAGE_CHECK(s, strcmp(o.name, "..") == 0);
-	for (;;) { /* each name is removed as soon as it was read; none may be left out or come twice */
+	for (;
+	     ;) { /* each name is removed as soon as it was read; none may be left out or come twice */
 		loff_t before = o.ctx.pos;
 
 		o.left = 1;
@@ -212,9 +216,10 @@ static void add(struct archive *a, const char *name, u32 mode, u32 nlink, u32 in
 {
 	size_t n = strlen(data);
 
-	a->len += (size_t)scnprintf((char *)a->buf + a->len, 120,
-				    "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x", ino, mode, 0, 0,
-				    nlink, 1000, n, 0, 0, 0, 0, strlen(name) + 1, 0);
+	a->len +=
+		(size_t)scnprintf((char *)a->buf + a->len, 120,
+				  "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x",
+				  ino, mode, 0, 0, nlink, 1000, n, 0, 0, 0, 0, strlen(name) + 1, 0);
 	memcpy(a->buf + a->len, name, strlen(name) + 1);
 	a->len = ALIGN_UP(a->len + strlen(name) + 1, (size_t)4);
 	memcpy(a->buf + a->len, data, n);

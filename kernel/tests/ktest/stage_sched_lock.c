@@ -94,7 +94,8 @@ int stage_mutex_sleeps(struct stage *s)
 	team_start(&team);
 	STAGE_CHECK_EQ(s, test_wait_u32(&g.started, 3, 1000), 0);
 	for (unsigned i = 0; i < 3; i++)
-		STAGE_CHECK_EQ(s, test_wait_u32(&team.members[i].thread->state, TS_SLEEP_UNINT, 1000), 0);
+		STAGE_CHECK_EQ(
+			s, test_wait_u32(&team.members[i].thread->state, TS_SLEEP_UNINT, 1000), 0);
 	STAGE_CHECK_EQ(s, g.plain, 0);
 	mutex_unlock(&g.m);
 	STAGE_CHECK_EQ(s, team_wait(&team, 1000), 0);
@@ -133,7 +134,8 @@ static void read_or_write(void *arg, unsigned i)
 	for (unsigned n = 0; n < 200; n++) {
 		if (i < 2) {
 			rwsem_write_lock(&g.rw);
-			if (__atomic_fetch_add(&g.inside, 1, __ATOMIC_SEQ_CST) || READ_ONCE(g.readers))
+			if (__atomic_fetch_add(&g.inside, 1, __ATOMIC_SEQ_CST) ||
+			    READ_ONCE(g.readers))
 				g.overlaps++;
 			g.plain++;
 			if (n % 8 == 0)

@@ -104,7 +104,8 @@ int stage_fair_idle_policy(struct stage *s)
 		if (race.ran[1] * 8 < race.ran[0])
 			return 0;
 	}
-	return stage_fail(s, "SCHED_IDLE got %llu of %llu us", race.ran[1] / 1000, race.ran[0] / 1000);
+	return stage_fail(s, "SCHED_IDLE got %llu of %llu us", race.ran[1] / 1000,
+			  race.ran[0] / 1000);
 }
 
 /*
@@ -165,7 +166,8 @@ int stage_fair_sleeper_wakes_soon(struct stage *s)
 	memset(&race, 0, sizeof(race));
 	STAGE_CHECK_EQ(s, team_run(3, 0, napper, &nap, 6000), 0);
 	if (nap.prompt < SLEEPS / 2)
-		return stage_fail(s, "a sleeper ran promptly only %u of %u times", nap.prompt, SLEEPS);
+		return stage_fail(s, "a sleeper ran promptly only %u of %u times", nap.prompt,
+				  SLEEPS);
 	return 0;
 }
 
@@ -213,7 +215,8 @@ int stage_rt_priority_order(struct stage *s)
 	memset(&race, 0, sizeof(race));
 	STAGE_CHECK_EQ(s, team_create(&team, 4, test_nth_cpu(0), note_order, NULL), 0);
 	for (unsigned i = 0; i < 4; i++)
-		STAGE_CHECK_EQ(s, sched_set_policy(team.members[i].thread, SCHED_FIFO, (int)(10 + i)), 0);
+		STAGE_CHECK_EQ(
+			s, sched_set_policy(team.members[i].thread, SCHED_FIFO, (int)(10 + i)), 0);
 	/* The starter is on CPU 0 as well and above them all, so that they queue up. */
 	STAGE_CHECK_EQ(s, sched_set_affinity(current, 1), 0);
 	STAGE_CHECK_EQ(s, sched_set_policy(current, SCHED_FIFO, 50), 0);

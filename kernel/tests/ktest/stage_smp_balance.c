@@ -61,7 +61,8 @@ static int spread(struct stage *s, struct team *team)
 	WRITE_ONCE(let_go, 1);
 	STAGE_CHECK_EQ(s, team_wait(team, 2000), 0);
 	if (seen_mask != cpu_online_mask)
-		return stage_fail(s, "of CPUs 0x%lx only 0x%x ran a thread", cpu_online_mask, seen_mask);
+		return stage_fail(s, "of CPUs 0x%lx only 0x%x ran a thread", cpu_online_mask,
+				  seen_mask);
 	return 0;
 }
 
@@ -70,7 +71,8 @@ int stage_smp_load_spreads(struct stage *s)
 	static struct team team;
 
 	seen_mask = spinners = let_go = 0;
-	STAGE_CHECK_EQ(s, team_create(&team, nr_cpus_online, TEAM_ANYWHERE, spin_and_note, NULL), 0);
+	STAGE_CHECK_EQ(s, team_create(&team, nr_cpus_online, TEAM_ANYWHERE, spin_and_note, NULL),
+		       0);
 	team_start(&team);
 	return spread(s, &team);
 }

@@ -7,8 +7,10 @@
 /* Bad user addresses of every kind: an error, never a fault of the kernel. */
 int stage_user_copy_refuses(struct stage *s)
 {
-	static const uptr_t bad[] = { 8, USER_TOP, USER_TOP - 4, 0x8000000000000000ul, DIRECT_MAP_BASE,
-				      KERNEL_BASE, ~0ul - 3 };
+	static const uptr_t bad[] = {
+		8,           USER_TOP, USER_TOP - 4, 0x8000000000000000ul, DIRECT_MAP_BASE,
+		KERNEL_BASE, ~0ul - 3
+	};
 	u64 value = 42;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {

@@ -57,8 +57,8 @@ void team_start(struct team *t)
 
 int team_wait(struct team *t, unsigned timeout_ms)
 {
-	int error = completion_wait_timeout(&t->done,
-					    time_monotonic_ns() + timeout_ms * NSEC_PER_MSEC);
+	int error =
+		completion_wait_timeout(&t->done, time_monotonic_ns() + timeout_ms * NSEC_PER_MSEC);
 
 	if (error)
 		return error;

@@ -1,5 +1,5 @@
 /*
- * The interrupt descriptor table: one for all CPUs, every vector a gate to ENTRY's stub for it.
+ * The interrupt descriptor table: one for all CPUs, every vector a gate to the entry layer's stub for it.
  *
  * All are interrupt gates (interrupts off at entry). User mode may raise only breakpoint and overflow by
  * instruction. Read-only after idt_init(), though not mapped so. Manual: Intel SDM 3A, 6.10.

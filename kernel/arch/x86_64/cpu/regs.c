@@ -2,13 +2,16 @@
 #include <arch/regs.h>
 #include <lib/format.h>
 
-#define R(name) { #name, offsetof(struct regs, name) }
+#define R(name)                                                                                    \
+	{                                                                                          \
+#name, offsetof(struct regs, name)                                                 \
+	}
 static const struct {
 	const char *name;
 	unsigned offset;
 } fields[] = {
-	R(ip), R(sp), R(flags), R(ax), R(bx), R(cx), R(dx), R(si), R(di), R(bp), R(r8), R(r9), R(r10),
-	R(r11), R(r12), R(r13), R(r14), R(r15), R(orig_ax), R(cs), R(ss),
+	R(ip), R(sp),  R(flags), R(ax),  R(bx),  R(cx),  R(dx),  R(si),      R(di), R(bp), R(r8),
+	R(r9), R(r10), R(r11),   R(r12), R(r13), R(r14), R(r15), R(orig_ax), R(cs), R(ss),
 };
 
 bool arch_regs_get(const struct regs *r, unsigned i, const char **name, u64 *value)

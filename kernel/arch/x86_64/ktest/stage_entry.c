@@ -75,8 +75,8 @@ int stage_x86_fpu_state(struct stage *s)
 	return 0;
 }
 
-static const char *const vdso_names[] = { "__vdso_clock_gettime", "__vdso_gettimeofday", "__vdso_time",
-					  "__vdso_getcpu", "__vdso_clock_getres" };
+static const char *const vdso_names[] = { "__vdso_clock_gettime", "__vdso_gettimeofday",
+					  "__vdso_time", "__vdso_getcpu", "__vdso_clock_getres" };
 
 int stage_vdso_image(struct stage *s)
 {

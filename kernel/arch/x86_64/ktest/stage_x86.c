@@ -29,7 +29,8 @@ int stage_x86_high_half(struct stage *s)
 	int level;
 
 	STAGE_CHECK(s, here >= KERNEL_BASE);
-	STAGE_CHECK(s, !pgtable_lookup(kernel_root, here - KERNEL_BASE, &level)); /* no identity map left */
+	STAGE_CHECK(s, !pgtable_lookup(kernel_root, here - KERNEL_BASE,
+				       &level)); /* no identity map left */
 	return 0;
 }
 
@@ -127,7 +128,8 @@ static int check_prot(struct stage *s, const void *where, unsigned want, unsigne
 	STAGE_CHECK(s, pte && pte_present(pte_read(pte)));
 	prot = pte_prot(pte_read(pte));
 	if ((prot & want) != want || (prot & refuse))
-		return stage_fail(s, "protection %#x at %p: wanted %#x without %#x", prot, where, want, refuse);
+		return stage_fail(s, "protection %#x at %p: wanted %#x without %#x", prot, where,
+				  want, refuse);
 	return 0;
 }
 

@@ -37,7 +37,10 @@ static inline long call2(long nr, long a, long b)
 {
 	long result;
 
-	__asm__ volatile("syscall" : "=a"(result) : "a"(nr), "D"(a), "S"(b) : "rcx", "r11", "memory");
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(nr), "D"(a), "S"(b)
+			 : "rcx", "r11", "memory");
 	return result;
 }
 
@@ -59,9 +62,9 @@ static int read_ns(int realtime, u64 *ns)
 		__asm__ volatile("" : : : "memory");
 		if (!vdso_page.user_readable)
 			return -1;
-		*ns = vdso_page.base_ns + (u64)((unsigned __int128)(read_counter() - vdso_page.base) *
-							vdso_page.mult >>
-						vdso_page.shift);
+		*ns = vdso_page.base_ns +
+		      (u64)((unsigned __int128)(read_counter() - vdso_page.base) * vdso_page.mult >>
+			    vdso_page.shift);
 		if (realtime)
 			*ns += (u64)vdso_page.realtime_offset_ns;
 		__asm__ volatile("" : : : "memory");

@@ -3,17 +3,17 @@
  */
 #pragma once
 
-#define REGS_R11   (6 * 8)
-#define REGS_AX	   (10 * 8)
-#define REGS_CX	   (11 * 8)
-#define REGS_ORIG  (15 * 8)
-#define REGS_IP	   (16 * 8)
-#define REGS_CS	   (17 * 8)
+#define REGS_R11 (6 * 8)
+#define REGS_AX (10 * 8)
+#define REGS_CX (11 * 8)
+#define REGS_ORIG (15 * 8)
+#define REGS_IP (16 * 8)
+#define REGS_CS (17 * 8)
 #define REGS_FLAGS (18 * 8)
-#define REGS_SP	   (19 * 8)
-#define REGS_SIZE  (21 * 8)
+#define REGS_SP (19 * 8)
+#define REGS_SIZE (21 * 8)
 
-#define THREAD_SP    0
+#define THREAD_SP 0
 #define THREAD_FLAGS 64
 
 #define FLAGS_TF 0x100
@@ -21,39 +21,12 @@
 
 #ifdef __ASSEMBLER__
 /* The general registers below orig_ax, in the order of struct regs. */
-.macro PUSH_REGS_FROM_SI ax=%rax
-	pushq %rsi
-	pushq %rdx
-	pushq %rcx
-	pushq \ax
-	pushq %r8
-	pushq %r9
-	pushq %r10
-	pushq %r11
-	pushq %rbx
-	pushq %rbp
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
-.endm
-.macro POP_REGS
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbp
-	popq %rbx
-	popq %r11
-	popq %r10
-	popq %r9
-	popq %r8
-	popq %rax
-	popq %rcx
-	popq %rdx
-	popq %rsi
-	popq %rdi
-.endm
+.macro PUSH_REGS_FROM_SI ax = % rax pushq % rsi pushq % rdx pushq % rcx pushq \ax pushq % r8 pushq %
+			      r9 pushq % r10 pushq % r11 pushq % rbx pushq % rbp pushq % r12 pushq %
+			      r13 pushq % r14 pushq % r15.endm.macro POP_REGS popq % r15 popq %
+			      r14 popq % r13 popq % r12 popq % rbp popq % rbx popq % r11 popq %
+			      r10 popq % r9 popq % r8 popq % rax popq % rcx popq % rdx popq %
+			      rsi popq % rdi.endm
 #else
 #include <arch/percpu.h>
 #include <arch/regs.h>

@@ -6,18 +6,18 @@ typedef struct {
 	u64 v;
 } pte_t;
 
-#define PTE_P	 BIT(0)
-#define PTE_W	 BIT(1)
-#define PTE_U	 BIT(2)
-#define PTE_PWT	 BIT(3)
-#define PTE_PCD	 BIT(4)
-#define PTE_A	 BIT(5)
-#define PTE_D	 BIT(6)
-#define PTE_PS	 BIT(7) /* a leaf at levels 1 and 2 */
-#define PTE_G	 BIT(8)
-#define PTE_COW	 BIT(9) /* software: write-protected for copy on write */
+#define PTE_P BIT(0)
+#define PTE_W BIT(1)
+#define PTE_U BIT(2)
+#define PTE_PWT BIT(3)
+#define PTE_PCD BIT(4)
+#define PTE_A BIT(5)
+#define PTE_D BIT(6)
+#define PTE_PS BIT(7) /* a leaf at levels 1 and 2 */
+#define PTE_G BIT(8)
+#define PTE_COW BIT(9) /* software: write-protected for copy on write */
 #define PTE_NONE BIT(10) /* software: PROT_NONE, kept though not present */
-#define PTE_NX	 (1ull << 63)
+#define PTE_NX (1ull << 63)
 #define PTE_ADDR 0x000ffffffffff000ull
 
 static inline pte_t pte_make(paddr_t pa, unsigned prot)

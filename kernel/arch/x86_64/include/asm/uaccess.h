@@ -35,8 +35,8 @@ static __always_inline bool user_range_ok(uptr_t addr, size_t n)
 		if (unlikely(!user_range_ok(addr, sizeof(T))))                                     \
 			return -EFAULT;                                                            \
 		user_access_begin();                                                               \
-		asm volatile("1: " insn " (%[p]), %" reg "[v]\n\txorl %[e], %[e]\n2:\n\t" EX_TABLE( \
-				     "1b", "2b")                                                   \
+		asm volatile("1: " insn " (%[p]), %" reg                                           \
+			     "[v]\n\txorl %[e], %[e]\n2:\n\t" EX_TABLE("1b", "2b")                 \
 			     : [v] "+r"(v), [e] "+r"(error)                                        \
 			     : [p] "r"(addr)                                                       \
 			     : "memory", "cc");                                                    \
@@ -56,8 +56,8 @@ DEFINE_GET_USER(get_user_u64, u64, "movq", "q")
 		if (unlikely(!user_range_ok(addr, sizeof(T))))                                     \
 			return -EFAULT;                                                            \
 		user_access_begin();                                                               \
-		asm volatile("1: " insn " %" reg "[v], (%[p])\n\txorl %[e], %[e]\n2:\n\t" EX_TABLE( \
-				     "1b", "2b")                                                   \
+		asm volatile("1: " insn " %" reg                                                   \
+			     "[v], (%[p])\n\txorl %[e], %[e]\n2:\n\t" EX_TABLE("1b", "2b")         \
 			     : [e] "+r"(error)                                                     \
 			     : [p] "r"(addr), [v] "r"(v)                                           \
 			     : "memory", "cc");                                                    \
