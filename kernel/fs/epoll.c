@@ -13,6 +13,7 @@
  */
 #include <arch/uaccess.h>
 #include <core/time.h>
+#include <debug/inject.h>
 #include <debug/panic.h>
 #include <fs/events.h>
 #include <fs/poll.h>
@@ -437,9 +438,9 @@ static long send_ready(struct eventpoll *ep, uptr_t events, int max)
 			break;
 		}
 		n++;
-		if (item->events & EPOLLONESHOT)
+		if (item->events & EPOLLONESHOT && !INJECT("epoll_oneshot_repeats"))
 			item->events &= EP_PRIVATE;
-		else if (!(item->events & EPOLLET))
+		else if (!(item->events & EPOLLET) || INJECT("epoll_edge_repeats"))
 			put_back(ep, item, false);
 	}
 	if (!list_empty(&batch)) { /* what there was no room for comes first next time */

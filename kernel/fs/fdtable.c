@@ -7,6 +7,7 @@
  * found. Others look up under rcu and take a reference, and look again whether it is still there.
  * files->lock protects all changes. Manual: open(2), dup(2), close_range(2).
  */
+#include <debug/inject.h>
 #include <lib/bitmap.h>
 #include "internal.h"
 
@@ -382,7 +383,7 @@ void fd_install(int fd, struct file *f)
 static void release_locked(struct files *fs, unsigned fd)
 {
 	bitmap_clear(fs->table->used, fd);
-	if (fd < fs->next_fd)
+	if (fd < fs->next_fd && !INJECT("fd_not_lowest"))
 		fs->next_fd = fd;
 }
 
@@ -466,7 +467,7 @@ void files_close_on_exec(struct files *fs)
 	struct fdtable *t = fs->table;
 
 	for (unsigned w = 0; w < t->size / 64; w++) {
-		unsigned long bits = t->cloexec[w] & t->used[w];
+		unsigned long bits = INJECT("exec_keeps_cloexec") ? 0 : t->cloexec[w] & t->used[w];
 
 		for (; bits; bits &= bits - 1) {
 			unsigned fd = w * 64 + (unsigned)__builtin_ctzl(bits);
@@ -520,7 +521,7 @@ static int dup_to_locked(struct files *fs, struct file *f, unsigned fd, bool clo
 	file_get(f);
 	rcu_assign(fs->table->files[fd], f);
 	bitmap_set(fs->table->used, fd);
-	if (cloexec)
+	if (cloexec || INJECT("dup_cloexec"))
 		bitmap_set(fs->table->cloexec, fd);
 	else
 		bitmap_clear(fs->table->cloexec, fd);

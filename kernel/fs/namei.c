@@ -7,6 +7,7 @@
  * first. Manual: mkdir(2), link(2), unlink(2), rmdir(2), rename(2), path_resolution(7).
  */
 #include "internal.h"
+#include <debug/inject.h>
 
 static struct mutex rename_mutex;
 
@@ -19,7 +20,7 @@ static u32 apply_umask(u32 mode)
 {
 	u32 mask = current->fs ? current->fs->umask : init_fs_context.umask;
 
-	return mode & ~mask;
+	return INJECT("umask_ignored") ? mode : mode & ~mask;
 }
 
 /* --- creation --- */
@@ -195,8 +196,8 @@ static bool sticky_forbids(const struct inode *dir, const struct inode *victim)
 {
 	u32 uid = fs_cred()->fsuid;
 
-	return dir->mode & S_ISVTX && victim->uid != uid && dir->uid != uid &&
-	       !fs_capable(CAP_FOWNER);
+	return !INJECT("sticky_ignored") && dir->mode & S_ISVTX && victim->uid != uid &&
+	       dir->uid != uid && !fs_capable(CAP_FOWNER);
 }
 
 /* May the name d go away from dir? is_dir: as a directory. dir's lock is held. */
@@ -363,7 +364,7 @@ static int rename_check_names(const struct rename *r)
 
 	if (!old)
 		return -ENOENT;
-	if (new && r->flags & RENAME_NOREPLACE)
+	if (new && r->flags & RENAME_NOREPLACE && !INJECT("rename_replaces"))
 		return -EEXIST;
 	if (r->flags & RENAME_EXCHANGE) {
 		if (!new)

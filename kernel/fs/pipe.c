@@ -13,6 +13,7 @@
  */
 #include <arch/mmu.h>
 #include <arch/uaccess.h>
+#include <debug/inject.h>
 #include <debug/panic.h>
 #include <fs/poll.h>
 #include <sched/thread.h>
@@ -229,7 +230,7 @@ static ssize_t pipe_write(struct file *f, struct uio *from, loff_t *pos)
 		}
 	}
 	for (;;) {
-		if (!p->readers) {
+		if (!p->readers && !INJECT("pipe_no_epipe")) {
 			mutex_unlock(&p->lock);
 			return broken(done);
 		}
@@ -271,7 +272,8 @@ static u32 pipe_poll(struct file *f, struct poll_table *pt)
 		poll_wait(f, &p->read_wait, pt);
 		if (READ_ONCE(p->head) != READ_ONCE(p->tail))
 			mask |= EPOLLIN | EPOLLRDNORM;
-		if (!READ_ONCE(p->writers) && READ_ONCE(p->writer_opens) != (u32)f->dir_hint)
+		if (!READ_ONCE(p->writers) && READ_ONCE(p->writer_opens) != (u32)f->dir_hint &&
+		    !INJECT("pipe_no_hangup"))
 			mask |= EPOLLHUP;
 	}
 	if (f->mode & FMODE_WRITE) {

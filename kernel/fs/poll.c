@@ -7,6 +7,7 @@
  * as it is the file that keeps the queue. Manual: poll(2), select(2).
  */
 #include <core/time.h>
+#include <debug/inject.h>
 #include <fs/events.h>
 #include <fs/poll.h>
 #include <sched/thread.h>
@@ -41,7 +42,7 @@ static bool poll_wake(struct waiter *w, u32 key)
 {
 	struct poll_entry *e = container_of(w, struct poll_entry, waiter);
 
-	if (key && !(key & e->key))
+	if ((key && !(key & e->key)) || INJECT("poll_wake_lost"))
 		return false;
 	__atomic_store_n(&e->set->triggered, true, __ATOMIC_RELEASE);
 	thread_wake(e->set->thread);

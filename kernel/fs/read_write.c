@@ -8,6 +8,7 @@
  * Manual: read(2), write(2), lseek(2), setrlimit(2).
  */
 #include <arch/mmu.h>
+#include <debug/inject.h>
 #include <debug/panic.h>
 #include <mm/mm.h>
 #include <uapi/signal.h>
@@ -130,7 +131,7 @@ ssize_t generic_file_write(struct file *f, struct uio *from, loff_t *pos)
 	ssize_t ret;
 
 	rwsem_write_lock(&inode->lock);
-	if (f->flags & O_APPEND)
+	if (f->flags & O_APPEND && !INJECT("append_ignored"))
 		*pos = (loff_t)inode->size;
 	ret = check_limits(f, (u64)*pos, &n);
 	if (ret)
@@ -162,7 +163,7 @@ loff_t seek_fixed(struct file *f, loff_t off, int whence, u64 size)
 
 	switch (whence) {
 	case SEEK_SET: break;
-	case SEEK_CUR: base = f->pos; break;
+	case SEEK_CUR: base = INJECT("seek_cur_ignored") ? 0 : f->pos; break;
 	case SEEK_END: base = (loff_t)size; break;
 	default: return -EINVAL;
 	}
