@@ -20,14 +20,42 @@
 #define FLAGS_RF 0x10000
 
 #ifdef __ASSEMBLER__
-/* clang-format off: assembly */
+/* Assembly, which the formatter takes for C: */
+/* clang-format off */
 /* The general registers below orig_ax, in the order of struct regs. */
-.macro PUSH_REGS_FROM_SI ax = % rax pushq % rsi pushq % rdx pushq % rcx pushq \ax pushq % r8 pushq %
-			      r9 pushq % r10 pushq % r11 pushq % rbx pushq % rbp pushq % r12 pushq %
-			      r13 pushq % r14 pushq % r15.endm.macro POP_REGS popq % r15 popq %
-			      r14 popq % r13 popq % r12 popq % rbp popq % rbx popq % r11 popq %
-			      r10 popq % r9 popq % r8 popq % rax popq % rcx popq % rdx popq %
-			      rsi popq % rdi.endm
+.macro PUSH_REGS_FROM_SI ax=%rax
+	pushq %rsi
+	pushq %rdx
+	pushq %rcx
+	pushq \ax
+	pushq %r8
+	pushq %r9
+	pushq %r10
+	pushq %r11
+	pushq %rbx
+	pushq %rbp
+	pushq %r12
+	pushq %r13
+	pushq %r14
+	pushq %r15
+.endm
+.macro POP_REGS
+	popq %r15
+	popq %r14
+	popq %r13
+	popq %r12
+	popq %rbp
+	popq %rbx
+	popq %r11
+	popq %r10
+	popq %r9
+	popq %r8
+	popq %rax
+	popq %rcx
+	popq %rdx
+	popq %rsi
+	popq %rdi
+.endm
 /* clang-format on */
 #else
 #include <arch/percpu.h>
