@@ -152,6 +152,8 @@ void smp_call(unsigned long cpumask, void (*fn)(void *), void *arg)
 	me = this_cpu();
 	targets = cpumask & READ_ONCE(cpu_online_mask) & ~(1ul << me);
 	ASSERT(!targets || arch_irqs_enabled());
+	if (INJECT("smp_call_self"))
+		fn(arg);
 	for (unsigned long m = targets; m; m &= m - 1) {
 		unsigned cpu = (unsigned)__builtin_ctzl(m);
 		struct call_slot *s = &call_slots[cpu][me];

@@ -6,7 +6,9 @@
  *
  * Locks: none; boot CPU only, [I] afterwards. Leaves out: quoting.
  */
+#include <arch/mmu.h>
 #include <core/param.h>
+#include <debug/inject.h>
 #include <debug/klog.h>
 #include <lib/string.h>
 
@@ -69,5 +71,5 @@ void kparam_parse(const char *cmdline)
 
 const char *kparam_public_cmdline(void)
 {
-	return public_cmdline;
+	return INJECT("cmdline_shows_nonce") ? boot_info.cmdline : public_cmdline;
 }

@@ -10,6 +10,7 @@
 #include <arch/vdso.h>
 #include <core/spinlock.h>
 #include <core/time.h>
+#include <debug/inject.h>
 #include <lib/atomic.h>
 #include <lib/errno.h>
 
@@ -31,7 +32,7 @@ static void publish(void)
 {
 	struct vdso_data *d = vdso_data;
 
-	if (!d)
+	if (!d || INJECT("vdso_stale"))
 		return;
 	WRITE_ONCE(d->seq, d->seq + 1);
 	smp_wmb();

@@ -11,6 +11,7 @@
 #include <arch/percpu.h>
 #include <arch/time.h>
 #include <debug/event.h>
+#include <debug/inject.h>
 #include <debug/param.h>
 #include <debug/rawlock.h>
 #include <lib/format.h>
@@ -60,7 +61,7 @@ static size_t escape(char c, char out[8])
 		out[0] = c;
 		return 1;
 	}
-	return scnprintf(out, 8, "\\u%04x", byte);
+	return scnprintf(out, 8, INJECT("event_bad_escape") ? "\\x%02x" : "\\u%04x", byte);
 }
 
 /* A quoted string; a cut one ends early but stays a string. */

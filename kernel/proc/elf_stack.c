@@ -7,6 +7,7 @@
 #include <arch/cpu.h>
 #include <arch/signal.h>
 #include <arch/uaccess.h>
+#include <debug/inject.h>
 #include <uapi/elf.h>
 #include <uapi/times.h>
 
@@ -111,6 +112,8 @@ static int write_strings(struct exec *e, uptr_t *base, uptr_t *platform, uptr_t 
 	p = (p - sizeof(bytes)) & ~15ul;
 	*random = p;
 	random_bytes(bytes, sizeof(bytes));
+	if (INJECT("auxv_random_constant"))
+		memset(bytes, 0x5a, sizeof(bytes));
 	return copy_to_user(p, bytes, sizeof(bytes));
 }
 

@@ -13,6 +13,7 @@
 #include <arch/uaccess.h>
 #include <core/rcu.h>
 #include <debug/event.h>
+#include <debug/inject.h>
 #include <debug/klog.h>
 #include <fs/vfs.h>
 #include <lib/format.h>
@@ -302,7 +303,7 @@ static void reset_signals(struct proc *p, struct sighand *fresh)
 	for (unsigned i = 0; i < NSIG; i++) {
 		struct ksigaction *a = &sh->action[i];
 
-		if (a->handler != SIG_IGN)
+		if (a->handler != SIG_IGN && !INJECT("exec_keeps_handlers"))
 			a->handler = SIG_DFL;
 		a->flags = a->mask = a->restorer = 0;
 	}

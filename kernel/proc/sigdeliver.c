@@ -12,6 +12,7 @@
 #include <arch/thread.h>
 #include <arch/uaccess.h>
 #include <debug/event.h>
+#include <debug/inject.h>
 #include <debug/klog.h>
 
 /* A signal to be handled. */
@@ -225,7 +226,7 @@ static bool take_handled(struct taken *out)
 		if (a->handler != SIG_DFL) {
 			out->sig = sig;
 			out->action = *a;
-			if (a->flags & SA_RESETHAND)
+			if (a->flags & SA_RESETHAND && !INJECT("resethand_ignored"))
 				a->handler = SIG_DFL;
 			signal_recalc(t);
 			sighand_unlock(sh, flags);
@@ -261,7 +262,7 @@ static void restart_before_handler(struct regs *regs, const struct ksigaction *a
 {
 	switch (regs_syscall_result(regs)) {
 	case -ERESTARTSYS:
-		if (!(a->flags & SA_RESTART)) {
+		if (!(a->flags & SA_RESTART) || INJECT("restart_ignored")) {
 			regs_set_syscall_result(regs, -EINTR);
 			break;
 		}
@@ -307,7 +308,9 @@ int signal_altstack_flags(uptr_t sp)
 
 static u64 mask_to_restore(struct thread_proc *tp)
 {
-	return thread_test_flag(current, TF_RESTORE_MASK) ? tp->saved_mask : tp->sigmask;
+	bool saved = thread_test_flag(current, TF_RESTORE_MASK) && !INJECT("sigsuspend_keeps_mask");
+
+	return saved ? tp->saved_mask : tp->sigmask;
 }
 
 /* What the frame shows as uc_stack. */
@@ -334,7 +337,7 @@ static void frame_failed(int sig)
 /* The mask while the handler runs: what was blocked, the action's set, and the signal itself. */
 static void enter_mask(const struct taken *s)
 {
-	u64 mask = current->tp->sigmask | s->action.mask;
+	u64 mask = current->tp->sigmask | (INJECT("sa_mask_ignored") ? 0 : s->action.mask);
 
 	if (!(s->action.flags & SA_NODEFER))
 		mask |= sigmask(s->sig);

@@ -9,6 +9,7 @@
  */
 #include "internal.h"
 #include <core/rcu.h>
+#include <debug/inject.h>
 #include <debug/klog.h>
 
 #define SIG_CORE_SET                                                                               \
@@ -240,7 +241,7 @@ int signal_send_locked(struct proc *p, struct thread *t, bool group, int sig,
 		e = sigqueue_alloc(t, over_limit_ok(sig, info));
 	if (e) {
 		e->info = *info;
-		list_add_tail(&e->link, &q->entries);
+		(INJECT("signal_queue_lifo") ? list_add : list_add_tail)(&e->link, &q->entries);
 	} else if (sig >= SIGRTMIN && info->si_code != SI_USER) {
 		return -EAGAIN;
 	}
@@ -389,8 +390,8 @@ int signal_check_permission(struct proc *p, int sig, const struct siginfo *info)
 		return 0; /* the kernel's own, or to itself */
 	rcu_read_lock();
 	c = p->leader ? rcu_dereference(p->leader->cred) : NULL;
-	if (!c || me->euid == c->suid || me->euid == c->uid || me->uid == c->suid ||
-	    me->uid == c->uid || capable(CAP_KILL) ||
+	if (!c || INJECT("kill_anybody") || me->euid == c->suid || me->euid == c->uid ||
+	    me->uid == c->suid || me->uid == c->uid || capable(CAP_KILL) ||
 	    (sig == SIGCONT && READ_ONCE(p->session) == current->proc->session))
 		error = 0;
 	rcu_read_unlock();

@@ -9,6 +9,7 @@
  */
 #include "internal.h"
 #include <core/rcu.h>
+#include <debug/inject.h>
 
 static struct kcache *entry_cache, *sighand_cache;
 
@@ -110,7 +111,7 @@ int sigqueue_take(struct signal_queue *q, u64 mask, struct siginfo *info, struct
 	list_for_each_entry(e, &q->entries, link) {
 		if (e->info.si_signo != sig)
 			continue;
-		if (first) {
+		if (first && !INJECT("signal_merged")) {
 			more = true;
 			break;
 		}

@@ -191,6 +191,7 @@ TEST(dup_descriptors, "dup, dup2 and dup3 share the open file, with their own fl
 	CHECK_EQ(fcntl(b, F_GETFD), 0);
 	c = OK(open("/dev/null", O_RDWR));
 	CHECK_EQ(dup2(fd, c), c); /* closes what was there */
+	CHECK_EQ(fcntl(c, F_GETFD), 0);
 	CHECK_EQ(lseek(c, 0, SEEK_CUR), 3);
 	CHECK_EQ(dup2(fd, fd), fd);
 	CHECK_ERRNO(dup2(888, 5), EBADF);

@@ -6,6 +6,7 @@
 #include <arch/debug.h>
 #include <arch/mmu.h>
 #include <arch/thread.h>
+#include <debug/inject.h>
 #include <mm/pgtable.h>
 
 static bool readable(uintptr_t fp)
@@ -29,7 +30,7 @@ unsigned arch_backtrace(uintptr_t fp, uintptr_t *pcs, unsigned max)
 
 		if (frame[1] < KERNEL_BASE)
 			break;
-		pcs[n++] = frame[1];
+		pcs[n++] = INJECT("backtrace_wrong") ? fp : frame[1];
 		if ((next <= fp || next - fp > KSTACK_SIZE) && ++jumps > 2)
 			break;
 		fp = next;
