@@ -20,6 +20,13 @@ TEST(setsid_basic, "setsid makes a session and group; a group leader may not")
 		_exit(0);
 	}
 	CHECK_EXITS(pid, 0);
+	pid = xfork();
+	if (pid == 0) {
+		OK(setpgid(0, 0));
+		CHECK_ERRNO(setsid(), EPERM);
+		_exit(0);
+	}
+	CHECK_EXITS(pid, 0);
 	CHECK_ERRNO(getsid(1 << 22), ESRCH);
 	CHECK_ERRNO(getpgid(1 << 22), ESRCH);
 }

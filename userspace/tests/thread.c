@@ -198,6 +198,13 @@ static void *wait_on_word(void *arg)
 	return arg;
 }
 
+static void *wait_on_bit(void *arg)
+{
+	while (word == 0)
+		futex(&word, FUTEX_WAIT_BITSET_PRIVATE, 0, NULL, NULL, 1);
+	return arg;
+}
+
 TEST(futex_basic, "futex: wait, wake counts, a changed value, time-outs")
 {
 	struct timespec ts = { 0, 20000000 };
@@ -216,6 +223,13 @@ TEST(futex_basic, "futex: wait, wake counts, a changed value, time-outs")
 	futex(&word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 	for (int i = 0; i < 3; i++)
 		CHECK_EQ(pthread_join(t[i], NULL), 0);
+	word = 0;
+	CHECK_EQ(pthread_create(&t[0], NULL, wait_on_bit, NULL), 0);
+	sleep_ms(20);
+	CHECK_EQ(futex(&word, FUTEX_WAKE_BITSET_PRIVATE, 1, NULL, NULL, 2), 0); /* not its bit */
+	word = 1;
+	CHECK_EQ(futex(&word, FUTEX_WAKE_BITSET_PRIVATE, 1, NULL, NULL, 3), 1);
+	CHECK_EQ(pthread_join(t[0], NULL), 0);
 	CHECK_ERRNO(futex((volatile int *)((uintptr_t)&word + 1), FUTEX_WAIT, 0, NULL, NULL, 0),
 		    EINVAL);
 	CHECK_ERRNO(futex(bad_address(), FUTEX_WAIT, 0, NULL, NULL, 0), EFAULT);
