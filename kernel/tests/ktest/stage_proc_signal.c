@@ -237,8 +237,11 @@ int stage_stop_and_continue(struct stage *s)
 	STAGE_CHECK_EQ(s, PROC_TEST_START(spin, &p), 0);
 	proc_test_sleep_ms(5);
 	signal_send_kernel(p, SIGSTOP);
-	for (unsigned i = 0; i < 200 && !(stopped = READ_ONCE(p->stopped)); i++)
+	/* It is stopped before it has left its CPU, where its time still runs. */
+	for (unsigned i = 0; i < 200 && !stopped; i++) {
 		proc_test_sleep_ms(1);
+		stopped = READ_ONCE(p->stopped) && !READ_ONCE(p->leader->on_cpu);
+	}
 	before = sched_runtime_ns(p->leader);
 	proc_test_sleep_ms(10);
 	after = sched_runtime_ns(p->leader);
