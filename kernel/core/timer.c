@@ -68,9 +68,11 @@ static void dequeue(struct timer_queue *q, struct ktimer *t)
 /* This CPU's queue, locked. */
 static void program(struct timer_queue *q, u64 deadline_ns)
 {
+	u64 early_ns = INJECT("timer_early") ? min_t(u64, deadline_ns, 2 * NSEC_PER_MSEC) : 0;
+
 	q->armed_ns = deadline_ns;
 	if (likely(q->ready))
-		arch_timer_arm(deadline_ns);
+		arch_timer_arm(deadline_ns - early_ns);
 }
 
 void ktimer_arm(struct ktimer *t, u64 deadline_ns)
