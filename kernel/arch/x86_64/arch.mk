@@ -1,7 +1,7 @@
 # Flags of the x86_64 port. General registers only: the FPU belongs to user programs. No red zone:
 # interrupts use the kernel stack below the stack pointer.
 KCFLAGS += -m64 -march=x86-64 -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
-	-fcf-protection=none -fno-stack-protector
+	-fcf-protection=none -fstack-protector-strong -mstack-protector-guard=global
 ifeq ($(findstring clang,$(CC)),)
 KCFLAGS += -mskip-rax-setup -mpreferred-stack-boundary=3
 else
