@@ -210,8 +210,21 @@ static int run_child(int argc, char **argv)
 	return 2;
 }
 
+/* Whatever ignored or blocked signals we were started with (nohup, a shell's background job). */
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	for (int sig = 1; sig < NSIG; sig++)
+		signal(sig, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 int main(int argc, char **argv)
 {
+	if (argc < 2 || strcmp(argv[1], "--child"))
+		reset_signals();
 	if (argc > 1 && strcmp(argv[1], "--child") == 0)
 		return run_child(argc, argv);
 	if (argc > 2 && strcmp(argv[2], "-v") == 0)

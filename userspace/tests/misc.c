@@ -201,7 +201,10 @@ TEST(mount_tmpfs, "mounting tmpfs covers a directory, unmounting shows it again"
 	if (geteuid() != 0)
 		SKIP("needs root");
 	if (unshare(CLONE_NEWNS) == 0) /* what it mounts is seen by nobody else */
-		OK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+		if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
+			CHECK_EQ(errno, EINVAL);
+			SKIP("the root directory is not a mount: a chroot");
+		}
 	OK(mkdir("mnt", 0755));
 	make_file("mnt/below", "");
 	OK(stat("mnt", &before));

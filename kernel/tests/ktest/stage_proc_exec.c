@@ -306,10 +306,26 @@ static void measure(struct usage *u)
 		u->active[i] = info.active;
 }
 
+static bool more_pages(const struct usage *before, const struct usage *after)
+{
+	return after->pages > before->pages + LEAK_TOLERANCE;
+}
+
+/* The first cache that has more objects than it may, or MAX_CACHES. */
+static unsigned grown_cache(const struct usage *before, const struct usage *after)
+{
+	unsigned i = 0;
+
+	while (i < MAX_CACHES && after->active[i] <= before->active[i] + OBJECT_TOLERANCE)
+		i++;
+	return i;
+}
+
 int stage_proc_no_leak(struct stage *s)
 {
 	static struct usage before, after;
 	struct kcache_info info;
+	unsigned grown;
 	u32 status;
 
 	for (unsigned i = 0; i < 5; i++)
@@ -317,15 +333,20 @@ int stage_proc_no_leak(struct stage *s)
 	measure(&before);
 	for (unsigned i = 0; i < LEAK_RUNS; i++)
 		STAGE_CHECK_EQ(s, PROC_TEST_RUN(fork, &status), 0);
-	measure(&after);
-	if (after.pages > before.pages + LEAK_TOLERANCE)
+	/* What is freed after a grace period comes late when the host is busy; what leaked never comes. */
+	for (unsigned i = 0; i < 100; i++) {
+		measure(&after);
+		grown = grown_cache(&before, &after);
+		if (!more_pages(&before, &after) && grown == MAX_CACHES)
+			break;
+	}
+	if (more_pages(&before, &after))
 		return stage_fail(s, "%lld pages more after %d runs of fork and exit",
 				  after.pages - before.pages, LEAK_RUNS);
-	for (unsigned i = 0; i < MAX_CACHES && kcache_info(i, &info); i++)
-		if (after.active[i] > before.active[i] + OBJECT_TOLERANCE)
-			return stage_fail(s, "%llu objects more in cache %s after %d runs",
-					  (unsigned long long)(after.active[i] - before.active[i]),
-					  info.name, LEAK_RUNS);
+	if (grown < MAX_CACHES && kcache_info(grown, &info))
+		return stage_fail(s, "%llu objects more in cache %s after %d runs",
+				  (unsigned long long)(after.active[grown] - before.active[grown]),
+				  info.name, LEAK_RUNS);
 	STAGE_CHECK_EQ(s, proc_thread_count(), 0);
 	return 0;
 }
