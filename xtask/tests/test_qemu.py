@@ -122,7 +122,8 @@ def test_qemu_that_does_not_start(tmp_path: Path) -> None:
 # --- a process of ours that is killed leaves no guest ------------------------------------------------------
 
 STARTER = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 from pathlib import Path
 from xtask.guest import launch
 from xtask.guest.machine import GuestSpec, find_machine
