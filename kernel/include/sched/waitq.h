@@ -53,11 +53,8 @@ void sched_cancel_sleep(void); /* the condition held after all */
  * when a signal was pending, -ETIMEDOUT. Spurious wake-ups happen: loop. */
 int sched_sleep(u64 deadline_ns);
 
-/*
- * Waits until cond holds: 0; -ERESTARTSYS when interrupted by a signal (kind permitting), -ETIMEDOUT.
- * cond is evaluated without locks; use waitq_wait_locked for conditions under a spinlock.
- */
-#define waitq_wait(q, cond, kind, deadline_ns)                                                     \
+/* The loop of both forms below; `sleep` is the statement that sleeps and sets ret_. */
+#define waitq_wait_by(q, cond, kind, sleep)                                                        \
 	({                                                                                         \
 		int ret_ = 0;                                                                      \
 		if (!(cond)) {                                                                     \
@@ -76,38 +73,24 @@ int sched_sleep(u64 deadline_ns);
 					ret_ = ret_ == -EINTR ? -ERESTARTSYS : ret_;               \
 					break;                                                     \
 				}                                                                  \
-				ret_ = sched_sleep(deadline_ns);                                   \
+				sleep;                                                             \
 			}                                                                          \
 			waitq_remove((q), &w_);                                                    \
 		}                                                                                  \
 		ret_;                                                                              \
 	})
 
+/*
+ * Waits until cond holds: 0; -ERESTARTSYS when interrupted by a signal (kind permitting), -ETIMEDOUT.
+ * cond is evaluated without locks; use waitq_wait_locked for conditions under a spinlock.
+ */
+#define waitq_wait(q, cond, kind, deadline_ns)                                                     \
+	waitq_wait_by(q, cond, kind, ret_ = sched_sleep(deadline_ns))
+
 /* The same with `lock` (a plain spinlock) held around cond; dropped while asleep. */
 #define waitq_wait_locked(q, cond, kind, deadline_ns, lock)                                        \
-	({                                                                                         \
-		int ret_ = 0;                                                                      \
-		if (!(cond)) {                                                                     \
-			struct waiter w_;                                                          \
-			waiter_init(&w_);                                                          \
-			waitq_add((q), &w_);                                                       \
-			for (;;) {                                                                 \
-				sched_prepare_sleep(kind);                                         \
-				if (cond) {                                                        \
-					sched_cancel_sleep();                                      \
-					ret_ = 0;                                                  \
-					break;                                                     \
-				}                                                                  \
-				if (ret_) {                                                        \
-					sched_cancel_sleep();                                      \
-					ret_ = ret_ == -EINTR ? -ERESTARTSYS : ret_;               \
-					break;                                                     \
-				}                                                                  \
-				spin_unlock(lock);                                                 \
-				ret_ = sched_sleep(deadline_ns);                                   \
-				spin_lock(lock);                                                   \
-			}                                                                          \
-			waitq_remove((q), &w_);                                                    \
-		}                                                                                  \
-		ret_;                                                                              \
-	})
+	waitq_wait_by(q, cond, kind, ({                                                            \
+			      spin_unlock(lock);                                                   \
+			      ret_ = sched_sleep(deadline_ns);                                     \
+			      spin_lock(lock);                                                     \
+		      }))
