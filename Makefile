@@ -149,6 +149,8 @@ test-clang: ## the kernel compiles without a warning under clang
 	@$(MAKE) --no-print-directory CC=clang O=build/$(ARCH)-clang kernel
 test-guest: ## programs in the kernel, compared with the host; fault injection
 	@$(PYTEST) xtask/tests/guest
+test-docs: ## the documents: references live, runnable blocks print what they show
+	@$(XTASK) docs
 lint: need-test ## formatting, static analysis, layers
 	@$(XTASK) lint $(ARGS)
 clean: ## remove build/

@@ -12,6 +12,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "boot-stages": ("xtask.stages.command", "boot the kernel and check every boot stage"),
     "run": ("xtask.run.command", "run a Linux program in the kernel"),
     "gen": ("xtask.gen", "make C headers from the tables (used by the Makefile)"),
+    "docs": ("xtask.docs.command", "documents: what they name exists, what they show happens"),
     "lint": ("xtask.lint.command", "formatting, static checks, layers"),
     "setup": ("xtask.setup", "say which Debian packages are missing, or install them"),
     "initramfs": ("xtask.initramfs", "pack a directory as a newc archive"),
