@@ -37,6 +37,8 @@ ifneq ($(findstring clang,$(CC)),)
 KCFLAGS += -Wno-gnu-variable-sized-type-not-at-end -Wno-address-of-packed-member -Wno-unknown-warning-option
 else
 KCFLAGS += -fno-tree-loop-distribute-patterns -fno-allow-store-data-races
+# Each object has its calls and frame sizes beside it, for `xtask hotpath`.
+KCFLAGS += -fcallgraph-info=su
 endif
 KLDFLAGS := -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none --no-warn-rwx-segments
 ifeq ($(VARIANT),debug)
@@ -110,7 +112,7 @@ $(KELF): $(O)/pass1.elf
 
 include $(wildcard userspace/user.mk userspace/programs/programs.mk kernel/tests/host/host.mk)
 
-.PHONY: FORCE all kernel user boot-stages run test $(TEST_STEPS) setup clean help
+.PHONY: FORCE all kernel user boot-stages run hotpath test $(TEST_STEPS) setup clean help
 FORCE:
 all: kernel user ## kernel and user programs
 kernel: $(KELF) ## the kernel image, $(O)/cairn.elf
@@ -153,6 +155,8 @@ test-docs: ## the documents: references live, runnable blocks print what they sh
 	@$(XTASK) docs
 lint: need-test ## formatting, static analysis, layers
 	@$(XTASK) lint $(ARGS)
+hotpath: need-test ## what the hot paths reach, their stack, their instructions (ARGS=…)
+	@$(XTASK) hotpath --arch $(ARCH) $(ARGS)
 clean: ## remove build/
 	rm -rf build
 help: ## this list
