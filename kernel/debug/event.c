@@ -26,7 +26,7 @@ static u64 next_seq; /* [x] event_lock */
 /* Appends text whole or not at all. */
 static bool put(struct event *e, const char *s, size_t n)
 {
-	if (e->full || e->len + n > EVENT_MAX - TAIL_ROOM) {
+	if (e->full || e->len + n > e->max - TAIL_ROOM) {
 		e->full = true;
 		return false;
 	}
@@ -82,7 +82,7 @@ static bool put_key(struct event *e, const char *key)
 {
 	size_t n = key ? strlen(key) : 0;
 
-	if (e->full || e->len + n + 32 > EVENT_MAX - TAIL_ROOM) {
+	if (e->full || e->len + n + 32 > e->max - TAIL_ROOM) {
 		e->full = true;
 		return false;
 	}
@@ -99,8 +99,15 @@ static bool put_key(struct event *e, const char *key)
 
 void event_begin(struct event *e, const char *type)
 {
+	event_begin_long(e, EVENT_MAX, type);
+}
+
+void event_begin_long(struct event *e, size_t max, const char *type)
+{
 	e->len = 0;
+	e->max = max;
 	e->depth = 0;
+	e->skipped_levels = 0;
 	e->full = false;
 	e->first = true;
 	put(e, "{", 1);
@@ -195,7 +202,7 @@ void event_end(struct event *e)
 	irqflags_t flags;
 
 	flags = rawlock_lock(&event_lock);
-	e->len += scnprintf(e->buf + e->len, EVENT_MAX - e->len,
+	e->len += scnprintf(e->buf + e->len, e->max - e->len,
 			    "%s,\"seq\":%llu,\"ns\":%llu,\"cpu\":%u}\n",
 			    e->full ? ",\"truncated\":true" : "", (unsigned long long)next_seq++,
 			    (unsigned long long)arch_clock_ns(), this_cpu());

@@ -11,16 +11,18 @@
 #define EVENT_DEPTH 6 /* nested lists and objects */
 
 struct event {
-	size_t len;
+	size_t len, max; /* of buf: used, there */
 	u8 depth, skipped_levels;
 	bool full; /* something did not fit */
 	bool first; /* no comma before the next field */
 	char closers[EVENT_DEPTH];
-	char buf[EVENT_MAX];
+	char buf[EVENT_MAX]; /* last: a long event has more behind it */
 };
 
 /* Any context with EVENT_MAX bytes of stack to spare. event_end() adds seq, ns and cpu, and writes. */
 void event_begin(struct event *e, const char *type);
+/* The same with `max` bytes for the line, for which the caller has made room behind *e. */
+void event_begin_long(struct event *e, size_t max, const char *type);
 void event_str(struct event *e, const char *key, const char *value); /* escaped */
 void event_strn(struct event *e, const char *key, const char *value, size_t n);
 void event_u64(struct event *e, const char *key, u64 value);
