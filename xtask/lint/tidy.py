@@ -16,6 +16,7 @@ from pathlib import Path
 GCC_ONLY = (
     "-fno-tree-loop-distribute-patterns",
     "-fno-allow-store-data-races",
+    "-fcallgraph-info=su",
     "-mpreferred-stack-boundary=3",
     "-MMD",
     "-MP",
