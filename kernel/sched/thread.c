@@ -38,7 +38,10 @@ void threads_init(void)
 
 static void init_fields(struct thread *t, const char *name)
 {
-	memset(t, 0, sizeof(*t));
+	/* The record of system calls is large, and needs no more than its head cleared. */
+	memset(t, 0, offsetof(struct thread, calls));
+	t->calls.head = 0;
+	memset(&t->calls + 1, 0, sizeof(*t) - offsetof(struct thread, calls) - sizeof(t->calls));
 	strscpy(t->comm, name, sizeof(t->comm));
 	refcount_init(&t->refs, 1);
 	spin_init(&t->pi_lock, "pi", RANK_PI);
@@ -207,6 +210,17 @@ void thread_for_each(bool (*fn)(struct thread *, void *), void *arg)
 		if (!fn(list_entry(l, struct thread, all_link), arg))
 			break;
 	rcu_read_unlock();
+}
+
+unsigned syscall_ring_snapshot(const struct thread *t, struct syscall_record *out, unsigned max)
+{
+	bool running = t != current && READ_ONCE(t->on_cpu);
+	unsigned n = 0;
+
+	for (unsigned back = min(max, (unsigned)SYSCALL_RING_CALLS); back-- > 0;)
+		if (syscall_ring_get(&t->calls, running, back, &out[n]))
+			out[n++].tid = t->tid;
+	return n;
 }
 
 struct thread *thread_make_idle(unsigned cpu)

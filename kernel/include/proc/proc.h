@@ -137,6 +137,14 @@ void thread_times(const struct thread *t, u64 *utime_ns, u64 *stime_ns);
 void proc_usage_self(struct proc *p, struct proc_usage *out);
 void proc_usage_children(struct proc *p, struct proc_usage *out);
 
+/*
+ * The last system calls of all threads of p by the time they began, oldest first; how many (at most max).
+ * The caller holds the sighand lock, or the machine has stopped; a process of very many threads shows the
+ * first RECENT_CALLS_THREADS of them.
+ */
+#define RECENT_CALLS_THREADS 256
+unsigned proc_recent_calls(const struct proc *p, struct syscall_record *out, unsigned max);
+
 /* The random numbers behind getrandom(2) and /dev/urandom. Thread context. */
 void random_bytes(void *buf, size_t n);
 

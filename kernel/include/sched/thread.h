@@ -14,6 +14,7 @@
 #include <core/rcu.h>
 #include <core/spinlock.h>
 #include <core/time.h>
+#include <debug/syscall_ring.h>
 #include <lib/atomic.h>
 #include <lib/list.h>
 #include <lib/rbtree.h>
@@ -68,6 +69,7 @@ struct thread {
 	bool on_cpu; /* [a] still using its kernel stack somewhere */
 	bool kernel; /* [I] no user mode */
 	bool exiting;
+	struct syscall_ring calls; /* [o] its last system calls; assembly knows it */
 	struct sched_entity se;
 	u64 affinity; /* [x] pi_lock: bit per CPU */
 	struct spinlock pi_lock; /* serialises wake-ups */
@@ -112,6 +114,12 @@ static inline bool thread_test_flag(const struct thread *t, u32 flag)
 {
 	return __atomic_load_n(&t->flags, __ATOMIC_RELAXED) & flag;
 }
+
+/*
+ * The last calls of t, oldest first, at most max; how many. The caller keeps t from going away. Any context,
+ * NMI too. Kernel threads have none.
+ */
+unsigned syscall_ring_snapshot(const struct thread *t, struct syscall_record *out, unsigned max);
 
 void sched_init(void); /* boot CPU: run queues, this becomes the idle thread 0 */
 void sched_init_secondary(

@@ -25,6 +25,7 @@ DEFINE_PER_CPU(u64, entry_user_sp) = 0;
 BUILD_ASSERT(offsetof(struct regs, r11) == REGS_R11);
 BUILD_ASSERT(offsetof(struct regs, ax) == REGS_AX);
 BUILD_ASSERT(offsetof(struct regs, cx) == REGS_CX);
+BUILD_ASSERT(offsetof(struct regs, dx) == REGS_DX);
 BUILD_ASSERT(offsetof(struct regs, orig_ax) == REGS_ORIG);
 BUILD_ASSERT(offsetof(struct regs, ip) == REGS_IP);
 BUILD_ASSERT(offsetof(struct regs, cs) == REGS_CS);
@@ -33,6 +34,7 @@ BUILD_ASSERT(offsetof(struct regs, sp) == REGS_SP);
 BUILD_ASSERT(sizeof(struct regs) == REGS_SIZE);
 BUILD_ASSERT(offsetof(struct thread, arch.sp) == THREAD_SP);
 BUILD_ASSERT(offsetof(struct thread, flags) == THREAD_FLAGS);
+BUILD_ASSERT(offsetof(struct thread, calls) == THREAD_CALLS);
 
 struct thread *switch_stacks(struct thread *prev, struct thread *next);
 __noreturn void enter_user_at(struct regs *regs);

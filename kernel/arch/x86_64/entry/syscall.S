@@ -13,6 +13,40 @@
 
 	.section .entry.text, "ax"
 
+/*
+ * The thread's record of its calls (debug/syscall_ring.h). The slot's fields are filled before the head
+ * moves over them, the result is stored before the end. rbx (the thread) and r12 (place in the ring) stay
+ * until the exit: the functions called preserve them.
+ */
+.macro RECORD_CALL
+	movq %gs:current_thread, %rbx
+	movl THREAD_CALLS + SYSCALL_RING_HEAD(%rbx), %r12d
+	andl $SYSCALL_RING_WRAP, %r12d
+	movl %eax, THREAD_CALLS + SYSCALL_CALL_NR(%rbx, %r12, 4)
+	movq %rdi, THREAD_CALLS + SYSCALL_CALL_ARG(%rbx, %r12, 4)
+	movq %rsi, THREAD_CALLS + SYSCALL_CALL_ARG + 8(%rbx, %r12, 4)
+	movq %rdx, THREAD_CALLS + SYSCALL_CALL_ARG + 16(%rbx, %r12, 4)
+	movq %r10, THREAD_CALLS + SYSCALL_CALL_ARG + 24(%rbx, %r12, 4)
+	movq %r8, THREAD_CALLS + SYSCALL_CALL_ARG + 32(%rbx, %r12, 4)
+	movq %r9, THREAD_CALLS + SYSCALL_CALL_ARG + 40(%rbx, %r12, 4)
+	movq $0, THREAD_CALLS + SYSCALL_DONE_END(%rbx, %r12)
+	rdtsc
+	movl %eax, THREAD_CALLS + SYSCALL_CALL_START(%rbx, %r12, 4)
+	movl %edx, THREAD_CALLS + SYSCALL_CALL_START + 4(%rbx, %r12, 4)
+	movq REGS_DX(%rsp), %rdx
+	movl THREAD_CALLS + SYSCALL_CALL_NR(%rbx, %r12, 4), %eax /* 32 bits are the number */
+	addq $SYSCALL_RING_STEP, THREAD_CALLS + SYSCALL_RING_HEAD(%rbx)
+.endm
+
+/* in: rax the result; changed, and rdx. */
+.macro RECORD_RESULT
+	movq %rax, THREAD_CALLS + SYSCALL_DONE_RESULT(%rbx, %r12)
+	rdtsc
+	shlq $32, %rdx
+	orq %rdx, %rax
+	movq %rax, THREAD_CALLS + SYSCALL_DONE_END(%rbx, %r12)
+.endm
+
 /* in: user registers; gs is the user's, rsp the user's. */
 	.globl syscall_entry
 	.type syscall_entry, @function
@@ -29,17 +63,17 @@ syscall_entry:
 	pushq %rax
 	pushq %rdi
 	PUSH_REGS_FROM_SI ax=$-38 /* ENOSYS, if nobody stores a result */
+	RECORD_CALL
 	sti
-	movl %eax, %eax /* the number is 32 bits wide */
 	cmpl $SYSCALL_TABLE_SIZE, %eax
 	jae .Lunknown
 	movq %r10, %rcx
 	call *syscall_table(, %rax, 8)
 .Lresult:
 	movq %rax, REGS_AX(%rsp)
+	RECORD_RESULT
 	cli
-	movq %gs:current_thread, %rax
-	testl $TF_WORK_MASK, THREAD_FLAGS(%rax)
+	testl $TF_WORK_MASK, THREAD_FLAGS(%rbx)
 	jnz .Lwork
 .Lreturn:
 	movq REGS_CX(%rsp), %rcx

@@ -2,10 +2,12 @@
  * Offsets that entry assembly uses. Checked against the structures in cpu/thread.c.
  */
 #pragma once
+#include <debug/syscall_ring.h>
 
 #define REGS_R11 (6 * 8)
 #define REGS_AX (10 * 8)
 #define REGS_CX (11 * 8)
+#define REGS_DX (12 * 8)
 #define REGS_ORIG (15 * 8)
 #define REGS_IP (16 * 8)
 #define REGS_CS (17 * 8)
@@ -15,6 +17,7 @@
 
 #define THREAD_SP 0
 #define THREAD_FLAGS 64
+#define THREAD_CALLS 128
 
 #define FLAGS_TF 0x100
 #define FLAGS_RF 0x10000

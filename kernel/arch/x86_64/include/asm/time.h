@@ -10,11 +10,16 @@ static __always_inline u64 tsc_read(void)
 	return (u64)hi << 32 | lo;
 }
 
-static inline u64 arch_clock_ns(void)
+static inline u64 arch_clock_raw_ns(u64 raw)
 {
-	u64 delta = tsc_read() - arch_clock_params.base;
+	u64 delta = raw - arch_clock_params.base;
 
 	return arch_clock_params.base_ns +
 	       (u64)(((unsigned __int128)delta * arch_clock_params.mult) >>
 		     arch_clock_params.shift);
+}
+
+static inline u64 arch_clock_ns(void)
+{
+	return arch_clock_raw_ns(tsc_read());
 }
