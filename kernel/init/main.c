@@ -15,10 +15,12 @@
 #include <debug/panic.h>
 #include <debug/stage.h>
 #include <dev/dev.h>
+#include <entry/syscall.h>
 #include <fs/vfs.h>
 #include <init/run.h>
 #include <lib/parse.h>
 #include <mm/page.h>
+#include <proc/crash.h>
 #include <proc/power.h>
 #include <proc/proc.h>
 #include <sched/thread.h>
@@ -120,6 +122,7 @@ static void kernel_init(void *unused)
 	start_files();
 	stages_run(PHASE_FS);
 	step("proc");
+	crash_syscall_name = syscall_name;
 	proc_init();
 	stages_run(PHASE_PROC);
 	stages_run(PHASE_USER);

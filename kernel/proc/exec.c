@@ -12,6 +12,8 @@
 #include <arch/thread.h>
 #include <arch/uaccess.h>
 #include <core/rcu.h>
+#include <lib/format.h>
+#include <proc/crash.h>
 #include <debug/event.h>
 #include <debug/inject.h>
 #include <debug/klog.h>
@@ -374,6 +376,20 @@ static void become(struct exec *e, struct sighand *fresh)
 	}
 }
 
+/* The old program is gone and the new one cannot begin: the registers are still the old one's. */
+__noreturn static void die_in_exec(const struct exec *e, int error)
+{
+	struct siginfo info = { .si_signo = SIGSEGV, .si_code = SI_KERNEL };
+	struct crash_calls calls;
+	char note[160];
+
+	scnprintf(note, sizeof(note), "exec of %.100s failed past the point of no return: error %d",
+		  e->path, error);
+	crash_take_calls(&calls);
+	crash_report(&info, note, &calls);
+	proc_exit_group(WSTATUS_SIGNAL(SIGSEGV));
+}
+
 /* Everything is mapped: from here on errors end the process. */
 static int enter(struct exec *e)
 {
@@ -394,9 +410,7 @@ static int enter(struct exec *e)
 	become(e, fresh);
 	error = elf_build_stack(e, &sp);
 	if (error) {
-		log_warn("exec: %s: pid %d: cannot write the new stack (%d)", e->path, p->pid,
-			 error);
-		proc_exit_group(WSTATUS_SIGNAL(SIGKILL));
+		die_in_exec(e, error);
 	}
 	arch_thread_exec(arch_thread_regs(current), e->start_ip, sp);
 	return 0;

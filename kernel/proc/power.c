@@ -4,11 +4,13 @@
 #include <debug/event.h>
 #include <debug/klog.h>
 #include <fs/vfs.h>
+#include <proc/crash.h>
 #include <proc/power.h>
 
 static void machine_stop(const char *how)
 {
 	vfs_sync_all();
+	crash_flush();
 	log_info("machine: %s", how);
 	event_simple(how, NULL, NULL);
 	arch_irq_disable();

@@ -12,6 +12,7 @@
 #include <debug/panic.h>
 #include <fs/hooks.h>
 #include <fs/vfs.h>
+#include <proc/crash.h>
 
 struct spinlock proc_tree_lock = SPINLOCK_INIT("proc_tree", RANK_PROC_TREE);
 struct proc *proc_init_proc;
@@ -299,6 +300,7 @@ void proc_init(void)
 	pid_init();
 	cred_init();
 	signal_init();
+	crash_init();
 	init_kernel_proc();
 	rlimits_init(&kernel_proc);
 	proc_limits_register();

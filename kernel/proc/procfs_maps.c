@@ -1,10 +1,11 @@
 /* /proc/PID/maps, smaps, mem; mounts and mountinfo. Manual: proc(5). */
 #include <uapi/statfs.h>
+#include "internal.h"
 #include "procfs_pid.h"
 
 /* --- address spaces --- */
 
-static const char *vma_name(const struct vma *v, const struct mm *mm)
+const char *proc_vma_name(const struct vma *v, const struct mm *mm)
 {
 	if (v->ops && v->ops->name)
 		return v->ops->name;
@@ -22,7 +23,7 @@ static void show_vma(struct seq *s, const struct vma *v, const struct mm *mm, ch
 {
 	const struct inode *inode = v->file ? v->file->inode : NULL;
 	u64 dev = inode && inode->super ? inode->super->dev : 0;
-	const char *name = vma_name(v, mm);
+	const char *name = proc_vma_name(v, mm);
 	size_t start = s->len;
 
 	seq_printf(s, "%08lx-%08lx %c%c%c%c %08llx %02x:%02x %llu ", v->start, v->end,

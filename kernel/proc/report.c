@@ -1,9 +1,8 @@
 /* One line in the log for every signal that ends a process: why, who, where. */
-#include "internal.h"
+#include "crash_internal.h"
 #include <arch/thread.h>
-#include <core/rcu.h>
-#include <debug/event.h>
 #include <debug/klog.h>
+#include <lib/format.h>
 
 static const char *const names[] = {
 	"?",         "SIGHUP",  "SIGINT",    "SIGQUIT", "SIGILL",   "SIGTRAP", "SIGABRT", "SIGBUS",
@@ -17,63 +16,58 @@ const char *signal_name(int sig)
 	return sig > 0 && sig < (int)ARRAY_SIZE(names) ? names[sig] : "a real-time signal";
 }
 
-static const char *fault_reason(const struct siginfo *info)
+const char *crash_reason(const struct siginfo *info)
 {
+	if (info->si_code <= 0)
+		return info->si_code == SI_USER || info->si_code == SI_TKILL ? "sent by a process"
+									     : "queued or a timer";
 	switch (info->si_signo) {
 	case SIGSEGV:
 		return info->si_code == SEGV_MAPERR   ? "nothing is mapped there"
 		       : info->si_code == SEGV_ACCERR ? "the mapping does not allow it"
 						      : "general protection or a bad frame";
 	case SIGBUS:
-		return info->si_code == BUS_ADRALN ? "misaligned" : "beyond the end of the object";
+		return info->si_code == BUS_ADRALN   ? "misaligned"
+		       : info->si_code == BUS_ADRERR ? "beyond the end of the object"
+						     : "bad segment";
 	case SIGILL: return "illegal instruction";
 	case SIGFPE: return info->si_code == FPE_INTDIV ? "integer division" : "floating point";
-	default: return "trap";
+	case SIGTRAP: return "trap";
+	case SIGSYS: return "forbidden system call";
+	default: return "from the kernel";
 	}
 }
 
-static bool is_fault(const struct siginfo *info)
+bool crash_is_fault(const struct siginfo *info)
 {
 	return info->si_code > 0 && info->si_code != SI_KERNEL &&
 	       (sigmask(info->si_signo) & SIG_SYNC_SET);
 }
 
-static void event_fatal(const struct siginfo *info, uptr_t ip)
+/* The name is the program's own choice: nothing of it may look like a line of the log. */
+static const char *printable(char *dst, const char *src, size_t size)
 {
-	struct event *e;
+	size_t i;
 
-	if (!event_on(EVC_SIGNAL))
-		return;
-	e = kmalloc(sizeof(*e), 0);
-	if (!e)
-		return;
-	event_begin(e, "fatal_signal");
-	event_s64(e, "pid", current->proc->pid);
-	event_s64(e, "tid", current->tid);
-	event_str(e, "comm", current->comm);
-	event_s64(e, "sig", info->si_signo);
-	event_s64(e, "code", info->si_code);
-	event_hex(e, "ip", ip);
-	event_hex(e, "addr", is_fault(info) ? info->si_addr : 0);
-	event_end(e);
-	kfree(e);
+	for (i = 0; i + 1 < size && src[i]; i++)
+		dst[i] = src[i] >= ' ' && src[i] < 0x7f ? src[i] : '?';
+	dst[i] = '\0';
+	return dst;
 }
 
-void report_fatal_signal(const struct siginfo *info)
+void crash_log(const struct siginfo *info, const char *note)
 {
 	const struct regs *regs = arch_thread_regs(current);
-	uptr_t ip = regs_ip(regs);
-	s32 pid = current->proc->pid;
+	char comm[sizeof(current->comm)], why[64];
 
-	event_fatal(info, ip);
-	if (is_fault(info))
-		log_info("%s[%d]: %s: %s; address 0x%lx, ip 0x%lx, sp 0x%lx, code %d",
-			 current->comm, pid, signal_name(info->si_signo), fault_reason(info),
-			 (unsigned long)info->si_addr, ip, regs_sp(regs), info->si_code);
+	if (crash_is_fault(info))
+		scnprintf(why, sizeof(why), ", address 0x%lx", (unsigned long)info->si_addr);
 	else if (info->si_code <= 0)
-		log_info("%s[%d]: ended by %s from pid %d, uid %u; ip 0x%lx", current->comm, pid,
-			 signal_name(info->si_signo), info->si_pid, info->si_uid, ip);
+		scnprintf(why, sizeof(why), ", by pid %d, uid %u", info->si_pid, info->si_uid);
 	else
-		log_info("%s[%d]: ended by %s from the kernel; ip 0x%lx", current->comm, pid,
-			 signal_name(info->si_signo), ip);
+		why[0] = '\0';
+	log_info("crash: pid %d (%s), tid %d: %s, %s%s; ip 0x%lx, sp 0x%lx%s%s", current->proc->pid,
+		 printable(comm, current->comm, sizeof(comm)), current->tid,
+		 signal_name(info->si_signo), crash_reason(info), why, regs_ip(regs), regs_sp(regs),
+		 note ? "; " : "", note ? note : "");
 }

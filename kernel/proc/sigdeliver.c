@@ -14,6 +14,8 @@
 #include <debug/event.h>
 #include <debug/inject.h>
 #include <debug/klog.h>
+#include <lib/format.h>
+#include <proc/crash.h>
 
 /* A signal to be handled. */
 struct taken {
@@ -166,22 +168,38 @@ static void stop_signal(struct proc *p, int sig, struct sighand **sh, irqflags_t
 
 /* --- taking --- */
 
-__noreturn static void die(struct proc *p, int sig, const struct siginfo *info)
+/* This thread's signal ends the process: nobody else's does from here on. Lock held; dropped. */
+__noreturn static void die(struct proc *p, const struct siginfo *info, struct sighand *sh,
+			   irqflags_t flags)
 {
-	if (sig != SIGKILL || !p->group_exiting)
-		report_fatal_signal(info);
-	proc_exit_group(WSTATUS_SIGNAL(sig));
+	struct crash_calls calls;
+	char note[64];
+	int lost = current->tp->frame_lost;
+
+	p->group_exiting = true;
+	p->exit_status = WSTATUS_SIGNAL(info->si_signo);
+	calls.n = proc_recent_calls(p, calls.r, CRASH_CALLS);
+	proc_kill_others(p);
+	sighand_unlock(sh, flags);
+	if (lost)
+		scnprintf(note, sizeof(note), "the frame of %s could not be written",
+			  signal_name(lost));
+	crash_report(info, lost ? note : NULL, &calls);
+	proc_exit_group(p->exit_status);
 }
 
 /* SIGKILL from the group's end: with the status that was decided, reported once. */
 __noreturn static void die_with_group(struct proc *p, struct sighand *sh, irqflags_t flags)
 {
 	struct siginfo info = p->fatal_info;
+	struct crash_calls calls;
 
 	p->fatal_info.si_signo = 0;
+	if (info.si_signo)
+		calls.n = proc_recent_calls(p, calls.r, CRASH_CALLS);
 	sighand_unlock(sh, flags);
 	if (info.si_signo)
-		report_fatal_signal(&info);
+		crash_report(&info, NULL, &calls);
 	proc_exit_group(p->exit_status);
 }
 
@@ -238,8 +256,7 @@ static bool take_handled(struct taken *out)
 			stop_signal(p, sig, &sh, &flags);
 			continue;
 		}
-		sighand_unlock(sh, flags);
-		die(p, sig, &out->info);
+		die(p, &out->info, sh, flags);
 	}
 	signal_recalc(t);
 	sighand_unlock(sh, flags);
@@ -331,6 +348,7 @@ static void frame_failed(int sig)
 		sh->action[SIGSEGV - 1].handler = SIG_DFL;
 		sighand_unlock(sh, flags);
 	}
+	current->tp->frame_lost = (u8)sig;
 	signal_force(SIGSEGV, SI_KERNEL, 0);
 }
 
@@ -365,6 +383,7 @@ static void run_handler(struct regs *regs, const struct taken *s)
 		frame_failed(s->sig);
 		return;
 	}
+	tp->frame_lost = 0;
 	if (tp->altstack_flags & (int)SS_AUTODISARM) {
 		tp->altstack_sp = 0;
 		tp->altstack_size = 0;

@@ -23,6 +23,10 @@ static inline uintptr_t arch_current_fp(void)
 /* Frame pointer and next pc of a thread that is switched out. */
 void arch_thread_frame(const struct thread *t, uintptr_t *fp, uintptr_t *pc);
 
+/* What the last exception of t that became a signal said about itself, word by word for reports (a
+ * processor's own names): false past the last. */
+bool arch_fault_get(const struct thread *t, unsigned i, const char **name, u64 *value);
+
 /* What a fault was, for mm/ and proc/. */
 enum fault_access { FAULT_READ, FAULT_WRITE, FAULT_EXEC };
 

@@ -94,6 +94,7 @@ struct thread_proc {
 	struct restart_block restart; /* see proc/restart.h */
 	struct completion *vfork_done; /* [x] tree: who waits until this thread has left its mm */
 	int pdeath_signal;
+	u8 frame_lost; /* [o] the signal whose frame could not be written; 0 after one that could */
 	bool child_settid; /* write the tid to set_child_tid before entering user mode */
 	u64 min_flt, maj_flt;
 	struct pid *pid; /* [I] its own number, with a reference */

@@ -2,6 +2,8 @@
  * What each exception is: its name, the signal and si_code a program gets for it (as sigaction(2) and
  * Linux's x86 have them), and whether si_addr is the instruction. Manual: SDM 3A chapter 6.
  */
+#include <arch/debug.h>
+#include <arch/thread.h>
 #include <asm/entry.h>
 #include <asm/vectors.h>
 #include <uapi/signal.h>
@@ -80,6 +82,19 @@ static int debug_code(void)
 	if (why & DR6_STEP)
 		return TRAP_TRACE;
 	return why & DR6_BREAKPOINTS ? TRAP_HWBKPT : TRAP_BRKPT;
+}
+
+bool arch_fault_get(const struct thread *t, unsigned i, const char **name, u64 *value)
+{
+	const struct arch_thread *a = (const struct arch_thread *)t;
+	static const char *const words[] = { "vector", "error", "cr2" };
+	const u64 values[] = { a->fault_vector, a->fault_error, a->fault_addr };
+
+	if (i >= (a->fault_vector == V_PF ? 3 : 2))
+		return false;
+	*name = words[i];
+	*value = values[i];
+	return true;
 }
 
 struct exception_signal exception_signal(unsigned vector, const struct regs *regs)

@@ -1,0 +1,294 @@
+/*
+ * Ways to die: `crash WAY` dies in that way with every register known (SET_REGISTERS); `crash all` lets a child
+ * die in each way, one after the other, and says how each ended; `crash list` names them; `crash storm N` lets
+ * N children die of SIGTERM; `crash argv ...` dies with the arguments it was given. On Linux it dies the same.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PAGE 4096ul
+#define WAY static __attribute__((noinline, noclone)) void
+
+#if !defined(__x86_64__)
+#error "ways to die are written for x86_64"
+#endif
+
+/* All registers but ax, sp and the flags: bx 0x1111…, cx 0x2222… … r15 0xdd… (then ax, if the way sets it). */
+#define SET_REGISTERS                                                                              \
+	"movabsq $0x1111111111111111, %%rbx\n movabsq $0x2222222222222222, %%rcx\n"                \
+	"movabsq $0x3333333333333333, %%rdx\n movabsq $0x4444444444444444, %%rsi\n"                \
+	"movabsq $0x5555555555555555, %%rdi\n movabsq $0x6666666666666666, %%r8\n"                 \
+	"movabsq $0x7777777777777777, %%r9\n movabsq $0x8888888888888888, %%r10\n"                 \
+	"movabsq $0x9999999999999999, %%r11\n movabsq $0xaaaaaaaaaaaaaaaa, %%r12\n"                \
+	"movabsq $0xbbbbbbbbbbbbbbbb, %%r13\n movabsq $0xcccccccccccccccc, %%r14\n"                \
+	"movabsq $0xdddddddddddddddd, %%r15\n"
+/* dies_at_WAY is the instruction's address: a symbol for the test to look up. */
+#define DIE_AT(way, instruction)                                                                   \
+	asm volatile(SET_REGISTERS "movl $0, %%eax\n .globl dies_at_" way "\n dies_at_" way        \
+				   ":\n" instruction                                               \
+		     :                                                                             \
+		     :                                                                             \
+		     : "memory")
+
+WAY die_null(void)
+{
+	DIE_AT("null", "movq %%rbx, 8(%%rax)");
+}
+
+/* A call to where nothing is mapped: the return address is on the stack. */
+WAY die_jump(void)
+{
+	asm volatile(SET_REGISTERS "movabsq $0x123456789000, %%rax\n .globl dies_at_jump\n"
+				   "dies_at_jump: call *%%rax"
+		     :
+		     :
+		     : "memory");
+}
+
+static void die_ud2(void)
+{
+	DIE_AT("ud2", "ud2");
+}
+
+WAY die_divide(void)
+{
+	DIE_AT("divide", "divl %%eax");
+}
+
+/* What abort(3) does in the end, with all registers known: tgkill(pid, tid, SIGABRT). */
+WAY die_abort(void)
+{
+	uint64_t pid = (uint64_t)getpid(), tid = (uint64_t)gettid();
+
+	asm volatile("pushq %1\n pushq %0\n" SET_REGISTERS
+		     "popq %%rdi\n popq %%rsi\n movl $6, %%edx\n movl $234, %%eax\n syscall\n"
+		     ".globl dies_at_abort\n dies_at_abort:"
+		     :
+		     : "r"(pid), "r"(tid)
+		     : "memory");
+}
+
+WAY die_libc_abort(void)
+{
+	abort();
+}
+
+static void *null_thread(void *arg)
+{
+	die_null();
+	return arg;
+}
+
+/* Not the first thread, while that one waits in a system call. */
+WAY die_thread(void)
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, null_thread, NULL);
+	pthread_join(thread, NULL);
+}
+
+/* Deeper and deeper by 64 bytes until the stack's limit, with the registers set each time. */
+WAY die_stack(void)
+{
+	asm volatile(SET_REGISTERS "movl $0, %%eax\n 1: subq $64, %%rsp\n .globl dies_at_stack\n"
+				   "dies_at_stack: movq %%rbx, (%%rsp)\n jmp 1b"
+		     :
+		     :
+		     : "memory");
+}
+
+/* An address that is none: bits 47 to 63 differ. */
+WAY die_protection(void)
+{
+	asm volatile(SET_REGISTERS
+		     "movabsq $0x8000000000000000, %%rax\n .globl dies_at_protection\n"
+		     "dies_at_protection: movq %%rbx, (%%rax)"
+		     :
+		     :
+		     : "memory");
+}
+
+static int make_file(const char *name, const void *data, size_t size)
+{
+	int fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0755);
+
+	if (fd < 0 || write(fd, data, size) != (ssize_t)size) {
+		perror(name);
+		_exit(9);
+	}
+	return fd;
+}
+
+/* The second page of a mapping of a file that has one. */
+WAY die_bus(void)
+{
+	static char page[PAGE];
+	int fd = make_file("/tmp/short", page, sizeof(page));
+	char *at = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	asm volatile("movq %0, %%rax\n" SET_REGISTERS ".globl dies_at_bus\n"
+		     "dies_at_bus: movq %%rbx, 0x1008(%%rax)"
+		     :
+		     : "r"(at)
+		     : "memory");
+}
+
+struct elf_image {
+	unsigned char ident[16];
+	uint16_t type, machine;
+	uint32_t version;
+	uint64_t entry, phoff, shoff;
+	uint32_t flags;
+	uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
+	struct {
+		uint32_t type, flags;
+		uint64_t offset, vaddr, paddr, filesz, memsz, align;
+	} ph[2];
+};
+
+/* A program whose data is to end in a page that the file does not have: nobody sees that before the old
+ * program is gone. */
+WAY die_exec(void)
+{
+	struct elf_image image = {
+		.ident = "\177ELF\2\1\1",
+		.type = 2,
+		.machine = 62,
+		.version = 1,
+		.entry = 0x400000,
+		.phoff = 64,
+		.ehsize = 64,
+		.phentsize = 56,
+		.phnum = 2,
+		.ph = { { 1, 5, 0, 0x400000, 0x400000, 176, 176, PAGE },
+			{ 1, 6, 16 * PAGE, 0x600000, 0x600000, 8, 4000, PAGE } },
+	};
+
+	close(make_file("/tmp/broken", &image, sizeof(image)));
+	/* execve("/tmp/broken", {"/tmp/broken", NULL}, NULL) with known registers. */
+	static char name[] = "/tmp/broken";
+	static char *argv[] = { name, NULL };
+
+	asm volatile(SET_REGISTERS "movq %0, %%rdi\n movq %1, %%rsi\n xorl %%edx, %%edx\n"
+				   "movl $59, %%eax\n syscall\n .globl dies_at_exec\n dies_at_exec:"
+		     :
+		     : "i"(name), "i"(argv)
+		     : "memory");
+	_exit(9);
+}
+
+static void handler(int sig)
+{
+	(void)sig;
+}
+
+/* A signal with a handler, and no stack to put its frame on. */
+WAY die_frame(void)
+{
+	struct sigaction act = { .sa_handler = handler };
+
+	sigaction(SIGFPE, &act, NULL);
+	asm volatile(SET_REGISTERS "movabsq $0x123456789000, %%rsp\n movl $0, %%eax\n"
+				   ".globl dies_at_frame\n dies_at_frame: divl %%eax"
+		     :
+		     :
+		     : "memory");
+}
+
+static const struct {
+	const char *name;
+	void (*die)(void);
+} ways[] = {
+	{ "null", die_null },
+	{ "jump", die_jump },
+	{ "ud2", die_ud2 },
+	{ "divide", die_divide },
+	{ "abort", die_abort },
+	{ "stack", die_stack },
+	{ "protection", die_protection },
+	{ "bus", die_bus },
+	{ "exec", die_exec },
+	{ "frame", die_frame },
+	{ "libc_abort", die_libc_abort },
+	{ "thread", die_thread },
+};
+#define WAYS (sizeof(ways) / sizeof(ways[0]))
+
+static int die(const char *name)
+{
+	for (size_t i = 0; i < WAYS; i++) {
+		if (strcmp(ways[i].name, name))
+			continue;
+		getppid(); /* the last call that the report is to show */
+		ways[i].die();
+		return 9;
+	}
+	fprintf(stderr, "crash: no way %s\n", name);
+	return 2;
+}
+
+static int run(char *self, char *way)
+{
+	char *argv[] = { self, way, NULL };
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		execv(self, argv);
+		_exit(8);
+	}
+	waitpid(pid, &status, 0);
+	printf("%s %d %d\n", way, (int)pid, WIFSIGNALED(status) ? WTERMSIG(status) : -1);
+	return !WIFSIGNALED(status);
+}
+
+static int storm(int n)
+{
+	for (int i = 0; i < n; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			return 3;
+		if (!pid)
+			kill(getpid(), SIGTERM);
+		waitpid(pid, NULL, 0);
+	}
+	printf("%d children died\n", n);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int bad = 0;
+
+	if (argc >= 2 && !strcmp(argv[1], "argv"))
+		return die("null");
+	if (argc == 3 && !strcmp(argv[1], "storm"))
+		return storm(atoi(argv[2]));
+	if (argc != 2) {
+		fprintf(stderr, "usage: crash WAY | all | list | storm N | argv ...\n");
+		return 2;
+	}
+	if (strcmp(argv[1], "all") && strcmp(argv[1], "list"))
+		return die(argv[1]);
+	for (size_t i = 0; i < WAYS; i++) {
+		if (!strcmp(argv[1], "list"))
+			puts(ways[i].name);
+		else
+			bad |= run(argv[0], (char *)ways[i].name);
+	}
+	return bad;
+}
