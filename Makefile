@@ -1,7 +1,7 @@
 # Cairn: the one front door. `make help` lists what there is.
 #
 #   O=DIR          where everything built goes            (build/ARCH[-VARIANT])
-#   ARCH=...       x86_64                                 (x86_64)
+#   ARCH=...       x86_64 | aarch64                       (x86_64)
 #   VARIANT=...    release | debug | inject               (release)
 #   CC=...         gcc | clang                            (gcc)
 #   V=1            show commands
@@ -15,6 +15,11 @@ NM ?= nm
 ifeq ($(origin CC),default)
 CC := gcc
 endif
+# The port names its tools (CROSS, CLANG_TARGET) and flags.
+include kernel/arch/$(ARCH)/arch.mk
+KCC := $(if $(findstring clang,$(CC)),$(CC) $(CLANG_TARGET),$(CROSS)$(CC))
+KLD := $(CROSS)$(LD)
+KNM := $(CROSS)$(NM)
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2);)
 
@@ -28,7 +33,7 @@ KDIRS := lib debug core sched mm dev fs net tty proc entry syscall init tests/kt
 # --- flags ---------------------------------------------------------------------------------------
 WARN := -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wundef \
 	-Wno-unused-parameter -Wno-sign-compare
-KCPPFLAGS := -nostdinc -isystem $(shell $(CC) -print-file-name=include) -Ikernel/include \
+KCPPFLAGS := -nostdinc -isystem $(shell $(KCC) -print-file-name=include) -Ikernel/include \
 	-Ikernel/arch/$(ARCH)/include -I$(GEN) -D__KERNEL__ -MMD -MP
 KCFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-builtin-printf -fno-common -fno-strict-aliasing \
 	-fno-omit-frame-pointer -fno-optimize-sibling-calls -fno-delete-null-pointer-checks -fno-pic -fno-pie \
@@ -40,7 +45,9 @@ KCFLAGS += -fno-tree-loop-distribute-patterns -fno-allow-store-data-races
 # Each object has its calls and frame sizes beside it, for `xtask hotpath`.
 KCFLAGS += -fcallgraph-info=su
 endif
-KLDFLAGS := -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none --no-warn-rwx-segments
+KCFLAGS += $(ARCH_CFLAGS)
+KLDFLAGS := -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none --no-warn-rwx-segments \
+	$(ARCH_LDFLAGS)
 ifeq ($(VARIANT),debug)
 KCPPFLAGS += -DCONFIG_DEBUG
 KCFLAGS += -fsanitize=undefined -fno-sanitize=alignment,vptr,object-size,pointer-overflow
@@ -51,7 +58,6 @@ $(error VARIANT is release, debug or inject, not '$(VARIANT)')
 endif
 KCPPFLAGS += -DVARIANT='"$(VARIANT)"' -DARCH_NAME='"$(ARCH)"'
 KLDFLAGS += $(if $(BRINGUP),--unresolved-symbols=ignore-all)
-include kernel/arch/$(ARCH)/arch.mk
 
 # --- kernel --------------------------------------------------------------------------------------
 # vdso/ is a program for user space with rules of its own; tests/host is for the host.
@@ -60,22 +66,24 @@ KSRC := $(sort $(filter-out kernel/arch/$(ARCH)/vdso/%,$(shell find $(addprefix 
 KOBJ := $(KSRC:%=$(O)/%.o)
 GENERATED := $(GEN)/stages_gen.h $(GEN)/syscalls_gen.h $(GEN)/syscall_limit.h
 KELF := $(O)/cairn.elf
+# What is booted, where that is not the ELF file itself: named by arch.mk, made by its rule.
+KIMAGE := $(IMAGE:%=$(O)/%)
 
 -include $(wildcard kernel/arch/$(ARCH)/vdso/vdso.mk)
 
 # A change of flags or tools rebuilds.
-FLAGS := $(CC) $(KCPPFLAGS) $(KCFLAGS) $(KLDFLAGS)
+FLAGS := $(KCC) $(KCPPFLAGS) $(KCFLAGS) $(KLDFLAGS)
 $(O)/flags: FORCE
 	@mkdir -p $(@D)
 	@printf '%s' '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || printf '%s' '$(subst ','\'',$(FLAGS))' >$@
 
 $(O)/%.c.o: %.c $(O)/flags | $(GENERATED)
 	@mkdir -p $(@D)
-	$(call say,CC,$<) $(CC) $(KCPPFLAGS) $(KCFLAGS) $(CFLAGS_$(notdir $<)) -c $< -o $@
+	$(call say,CC,$<) $(KCC) $(KCPPFLAGS) $(KCFLAGS) $(CFLAGS_$(notdir $<)) -c $< -o $@
 
 $(O)/%.S.o: %.S $(O)/flags | $(GENERATED)
 	@mkdir -p $(@D)
-	$(call say,AS,$<) $(CC) $(KCPPFLAGS) $(filter -m%,$(KCFLAGS)) -D__ASSEMBLY__ -g -fno-pic -c $< -o $@
+	$(call say,AS,$<) $(KCC) $(KCPPFLAGS) $(filter -m%,$(KCFLAGS)) -D__ASSEMBLY__ -g -fno-pic -c $< -o $@
 
 # For people: make O=… build/…/kernel/path/file.o
 $(O)/%.o: $(O)/%.c.o ;
@@ -97,14 +105,14 @@ $(O)/ksyms0.S:
 	@mkdir -p $(@D)
 	$(Q)$(PYTHON) -m xtask gen symbols /dev/null $@
 $(O)/pass1.elf: $(KOBJ) $(LDSCRIPT) $(O)/ksyms0.S
-	$(Q)$(CC) -c $(O)/ksyms0.S -o $(O)/ksyms0.o
-	$(call say,LD,$@) $(LD) $(KLDFLAGS) -T $(LDSCRIPT) $(KOBJ) $(O)/ksyms0.o -o $@
+	$(Q)$(KCC) -c $(O)/ksyms0.S -o $(O)/ksyms0.o
+	$(call say,LD,$@) $(KLD) $(KLDFLAGS) -T $(LDSCRIPT) $(KOBJ) $(O)/ksyms0.o -o $@
 $(KELF): $(O)/pass1.elf
-	$(Q)$(NM) -n $< >$(O)/pass1.nm
+	$(Q)$(KNM) -n $< >$(O)/pass1.nm
 	$(Q)$(PYTHON) -m xtask gen symbols $(O)/pass1.nm $(O)/ksyms.S
-	$(Q)$(CC) -c $(O)/ksyms.S -o $(O)/ksyms.o
-	$(call say,LD,$@) $(LD) $(KLDFLAGS) -T $(LDSCRIPT) -Map=$(O)/cairn.map $(KOBJ) $(O)/ksyms.o -o $@.tmp
-	$(Q)$(NM) -n $@.tmp | grep -i ' [tw] ' >$(O)/pass2.t; grep -i ' [tw] ' $(O)/pass1.nm | cmp -s - $(O)/pass2.t || \
+	$(Q)$(KCC) -c $(O)/ksyms.S -o $(O)/ksyms.o
+	$(call say,LD,$@) $(KLD) $(KLDFLAGS) -T $(LDSCRIPT) -Map=$(O)/cairn.map $(KOBJ) $(O)/ksyms.o -o $@.tmp
+	$(Q)$(KNM) -n $@.tmp | grep -i ' [tw] ' >$(O)/pass2.t; grep -i ' [tw] ' $(O)/pass1.nm | cmp -s - $(O)/pass2.t || \
 		{ echo "error: the symbol table moved the code: .ksyms must come last in link.ld" >&2; exit 1; }
 	$(Q)mv $@.tmp $@
 
@@ -115,7 +123,7 @@ include $(wildcard userspace/user.mk userspace/programs/programs.mk kernel/tests
 .PHONY: FORCE all kernel user boot-stages run hotpath test $(TEST_STEPS) setup clean help
 FORCE:
 all: kernel user ## kernel and user programs
-kernel: $(KELF) ## the kernel image, $(O)/cairn.elf
+kernel: $(KELF) $(KIMAGE) ## the kernel image, $(O)/cairn.elf
 
 # --- what people type ----------------------------------------------------------------------------
 XTASK := $(PYTHON) -m xtask
@@ -124,9 +132,9 @@ MAKEARGS := --arch $(ARCH)
 setup: ## install what is missing, and the git hooks
 	@scripts/setup.sh build test hooks
 need-build:
-	@scripts/setup.sh build
+	@scripts/setup.sh build $(PACKAGES)
 need-test:
-	@scripts/setup.sh build test
+	@scripts/setup.sh build test aarch64
 .PHONY: need-build need-test
 
 boot-stages: need-build ## build, boot, and check every stage (ARGS="--smp 4 --only ID")

@@ -15,7 +15,7 @@ usage() {
 }
 
 purposes() {
-	sed -n 's/^\([a-z][a-z]*\) .*/\1/p' "$table" | sort -u | tr '\n' ' '
+	sed -n 's/^\([a-z][a-z0-9]*\) .*/\1/p' "$table" | sort -u | tr '\n' ' '
 }
 
 packages_of() {

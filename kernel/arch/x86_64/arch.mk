@@ -1,10 +1,10 @@
 # Flags of the x86_64 port. General registers only: the FPU belongs to user programs. No red zone:
 # interrupts use the kernel stack below the stack pointer.
-KCFLAGS += -m64 -march=x86-64 -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
+ARCH_CFLAGS := -m64 -march=x86-64 -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
 	-fcf-protection=none -fstack-protector-strong -mstack-protector-guard=global
 ifeq ($(findstring clang,$(CC)),)
-KCFLAGS += -mskip-rax-setup -mpreferred-stack-boundary=3
+ARCH_CFLAGS += -mskip-rax-setup -mpreferred-stack-boundary=3
 else
-KCFLAGS += -mstack-alignment=8
+ARCH_CFLAGS += -mstack-alignment=8
 endif
-KLDFLAGS += -m elf_x86_64
+ARCH_LDFLAGS := -m elf_x86_64
