@@ -1,5 +1,6 @@
 /* Signals in the Linux ABI: numbers, actions, siginfo, alternate stacks, notification of timers. */
 #pragma once
+#include <asm/abi.h>
 #include <lib/types.h>
 
 #define SIGHUP 1
@@ -78,7 +79,6 @@ struct sigaltstack {
 #define SS_ONSTACK 1
 #define SS_DISABLE 2
 #define SS_AUTODISARM (1u << 31)
-#define MINSIGSTKSZ 2048
 
 /* Values of si_code: sender kinds, then per signal. */
 #define SI_USER 0

@@ -1,6 +1,5 @@
 /* Registers for reports. */
 #include <arch/regs.h>
-#include <lib/format.h>
 
 #define R(name)                                                                                    \
 	{                                                                                          \
@@ -21,17 +20,4 @@ bool arch_regs_get(const struct regs *r, unsigned i, const char **name, u64 *val
 	*name = fields[i].name;
 	*value = *(const u64 *)((const char *)r + fields[i].offset);
 	return true;
-}
-
-int arch_regs_format(const struct regs *r, char *buf, size_t size)
-{
-	const char *name;
-	u64 value;
-	int n = 0;
-
-	buf[0] = '\0';
-	for (unsigned i = 0; arch_regs_get(r, i, &name, &value); i++)
-		n += scnprintf(buf + n, size - n, "%s%s=0x%llx", i ? " " : "", name,
-			       (unsigned long long)value);
-	return n;
 }

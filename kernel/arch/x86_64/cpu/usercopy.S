@@ -16,10 +16,12 @@
 	.text
 
 /* in: rdi to, rsi from, rdx bytes. out: rax bytes not copied. */
-	.globl user_copy
-	.type user_copy, @function
+	.globl user_copy_in, user_copy_out
+	.type user_copy_in, @function
+	.type user_copy_out, @function
 	.balign 16
-user_copy:
+user_copy_in:
+user_copy_out:
 	USER_ACCESS_BEGIN
 	movq %rdx, %rcx
 	shrq $3, %rcx
@@ -36,7 +38,8 @@ user_copy:
 	jmp 3b
 	EX 1b 4b
 	EX 2b 5b
-	.size user_copy, . - user_copy
+	.size user_copy_in, . - user_copy_in
+	.size user_copy_out, . - user_copy_out
 
 /* in: rdi to, rsi bytes. out: rax bytes not cleared. */
 	.globl user_clear

@@ -16,6 +16,9 @@
 
 #define ABI_EPOLL_PACKED __packed
 
+/* The smallest stack that sigaltstack(2) takes. */
+#define MINSIGSTKSZ 2048
+
 struct stat {
 	u64 st_dev;
 	u64 st_ino;

@@ -19,6 +19,10 @@ static inline uptr_t regs_ip(const struct regs *r)
 {
 	return r->ip;
 }
+static inline void regs_set_ip(struct regs *r, uptr_t ip)
+{
+	r->ip = ip;
+}
 static inline uptr_t regs_sp(const struct regs *r)
 {
 	return r->sp;

@@ -17,7 +17,7 @@ static bool readable(uintptr_t fp)
 	if (fp < DIRECT_MAP_BASE || (fp & 7) || (fp & ~PAGE_MASK) > PAGE_SIZE - 16)
 		return false;
 	pte = kernel_root ? pgtable_lookup(kernel_root, fp, &level) : NULL;
-	return pte && (pte_read(pte).v & PTE_P);
+	return pte && (pte_prot(pte_read(pte)) & PT_READ);
 }
 
 unsigned arch_backtrace(uintptr_t fp, uintptr_t *pcs, unsigned max)

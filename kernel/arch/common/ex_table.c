@@ -51,9 +51,9 @@ uintptr_t ex_table_find(uintptr_t ip)
 
 bool ex_fixup(struct regs *regs)
 {
-	uintptr_t to = ex_table_find(regs->ip);
+	uintptr_t to = ex_table_find(regs_ip(regs));
 
 	if (to)
-		regs->ip = to;
+		regs_set_ip(regs, to);
 	return to;
 }
