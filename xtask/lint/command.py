@@ -27,6 +27,7 @@ class Missing(Exception):
 class Context:
     files: list[str]
     arch: str
+    deep: bool = False
 
     def c_files(self, *suffixes: str) -> list[str]:
         return [f for f in self.files if f.startswith(C_DIRS) and f.endswith(suffixes)]
@@ -82,7 +83,19 @@ def check_types(context: Context) -> list[str]:
         return []
     if not Path("/usr/bin/mypy").exists():
         raise Missing("mypy is not installed (scripts/setup.sh test)")
-    return tool(["/usr/bin/mypy", "--strict", "--no-error-summary"], ["xtask", "scripts/quick_debug.py"])
+    scripts = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "scripts").rglob("*")) if is_python(path)]
+    complaints = tool(["/usr/bin/mypy", "--strict", "--no-error-summary"], ["xtask"])
+    for name in scripts:  # each is a program of its own, a module named __main__
+        complaints += tool(["/usr/bin/mypy", "--strict", "--no-error-summary", "--scripts-are-modules"], [name])
+    return complaints
+
+
+def is_python(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with open(path, "rb") as stream:
+        first = stream.readline()
+    return first.startswith(b"#!") and b"python" in first
 
 
 def check_tidy(context: Context) -> list[str]:
@@ -96,7 +109,7 @@ def check_tidy(context: Context) -> list[str]:
         build.make(["kernel"])
     except BuildError as error:
         return [str(error)]
-    complaints, looked = tidy.run_tidy(ROOT, build.directory, files)
+    complaints, looked = tidy.run_tidy(ROOT, build.directory, files, context.deep)
     print(f"  clang-tidy: {looked} of {len(files)} files looked at, the others known", file=sys.stderr)
     return complaints
 
@@ -116,6 +129,7 @@ CHECKS: dict[str, Callable[[Context], list[str]]] = {
     "types": check_types,
     "tidy": check_tidy,
 }
+QUICK = ("layers", "format", "shell")
 
 
 def run_check(name: str, context: Context) -> int:
@@ -136,11 +150,13 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="xtask lint", description=__doc__)
     parser.add_argument("--changed", action="store_true", help="only files that differ from HEAD")
     parser.add_argument("--only", action="append", choices=tuple(CHECKS), help="only this check")
+    parser.add_argument("--quick", action="store_true", help=f"only what takes no time: {', '.join(QUICK)}")
+    parser.add_argument("--deep", action="store_true", help="let clang's analyzer follow every path to its own limit")
     parser.add_argument("--fix", action="store_true", help="let clang-format change the files, and no more")
     parser.add_argument("--arch", default="x86_64")
     options = parser.parse_args(argv)
     try:
-        context = Context(git_files(options.changed), options.arch)
+        context = Context(git_files(options.changed), options.arch, options.deep)
     except Missing as error:
         print(f"lint: {error}", file=sys.stderr)
         return exitcodes.INFRA
@@ -150,5 +166,5 @@ def main(argv: list[str]) -> int:
     if options.fix:
         complaints = tool(["clang-format", "-i"], context.c_files(".c", ".h"))
         return exitcodes.FAILED if complaints else exitcodes.OK
-    statuses = [run_check(name, context) for name in options.only or CHECKS]
+    statuses = [run_check(name, context) for name in options.only or (QUICK if options.quick else CHECKS)]
     return max(statuses, default=exitcodes.OK)

@@ -1,7 +1,8 @@
 """clang-tidy over kernel files, with the flags of the last build, and a cache by content.
 
-make writes the compiler's flags to $(O)/flags, and the headers of each file beside its object; a file is
-checked again when it, a header of it, the flags or .clang-tidy changed."""
+The analyzer visits at most NODES states of a function, enough for ordinary ones; a deep run (minutes, in CI)
+goes to the analyzer's own limit. make writes the compiler's flags to $(O)/flags, and the headers of each file
+beside its object; a file is checked again when it, a header of it, the flags or .clang-tidy changed."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+NODES = 40_000
 GCC_ONLY = (
     "-fno-tree-loop-distribute-patterns",
     "-fno-allow-store-data-races",
@@ -74,13 +76,15 @@ def tidy_one(root: Path, commands: Path, name: str) -> tuple[str, int, str]:
     return name, done.returncode, "\n".join(wanted) if done.returncode == 0 else done.stdout + done.stderr
 
 
-def run_tidy(root: Path, build: Path, files: list[str]) -> tuple[list[str], int]:
+def run_tidy(root: Path, build: Path, files: list[str], deep: bool) -> tuple[list[str], int]:
     """Findings as text, and how many files were looked at (others were known to be clean)."""
     flags_file = build / "flags"
     flags_text = flags_file.read_text()
     flags = compile_flags(flags_text)
+    if not deep:
+        flags += ["-Xclang", "-analyzer-config", "-Xclang", f"max-nodes={NODES}"]
     configs = [root / ".clang-tidy", root / "kernel" / "tests" / ".clang-tidy"]
-    salt = flags_text.encode() + b"".join(path.read_bytes() for path in configs)
+    salt = shlex.join(flags).encode() + b"".join(path.read_bytes() for path in configs)
     directory = root / ".cairn" / "lint"
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "compile_commands.json").write_text(json.dumps(compile_commands(root, flags, files), indent=1))
