@@ -41,6 +41,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--cwd", default="/", metavar="DIR")
     parser.add_argument("--icount", action="store_true", help="time is the count of instructions")
     parser.add_argument("--disk", action="append", default=[], type=Path, metavar="IMG")
+    parser.add_argument("--qemu-arg", action="append", default=[], metavar="ARG", help="one more argument for QEMU")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--tty", action="store_true", help="use the console as the program's terminal")
     parser.add_argument("--no-tty", action="store_true", help="use the ports even on a terminal")
@@ -203,6 +204,7 @@ def make_spec(options: argparse.Namespace, build: Build, initrd: Path, terminal:
         icount=options.icount,
         streams=True,
         disks=list(options.disk),
+        extra=list(options.qemu_arg),
     )
 
 
