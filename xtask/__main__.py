@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("xtask.run.command", "run a Linux program in the kernel"),
     "gen": ("xtask.gen", "make C headers from the tables (used by the Makefile)"),
     "docs": ("xtask.docs.command", "documents: what they name exists, what they show happens"),
+    "hotpath": ("xtask.hotpath.command", "what the hot paths reach, their stack, their instructions"),
     "lint": ("xtask.lint.command", "formatting, static checks, layers"),
     "setup": ("xtask.setup", "say which Debian packages are missing, or install them"),
     "initramfs": ("xtask.initramfs", "pack a directory as a newc archive"),
