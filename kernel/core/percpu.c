@@ -8,6 +8,7 @@
  */
 #include <core/irq.h>
 #include <core/preempt.h>
+#include <core/spinlock.h>
 #include <debug/panic.h>
 #include <lib/string.h>
 
@@ -52,6 +53,7 @@ void percpu_init(unsigned cpus)
 		memcpy(area, template, area_size());
 		percpu_offset[cpu] = (uintptr_t)area - (uintptr_t)__percpu_start;
 		*per_cpu_ptr(cpu, cpu_number) = cpu;
+		*per_cpu_ptr(cpu, spin_token) = (u8)(cpu + 1);
 	}
 }
 

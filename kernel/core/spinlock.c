@@ -1,5 +1,5 @@
 /*
- * Spinlocks: the contended path, and the checks of debug builds.
+ * Spinlocks: the contended path, and the checks of debug builds. Deadlocks are found in lockup.c.
  *
  * A contended taker reads the lock until it looks free and only then tries again, so that waiting does
  * not move the cache line. Debug builds keep, per CPU, a stack of the locks held: taking a lock whose
@@ -9,10 +9,8 @@
  * Locks: none; the per-CPU stacks are used with preemption off by their own CPU.
  * Manual: none; docs/internals.
  */
-#include <arch/time.h>
 #include <core/irq.h>
 #include <core/spinlock.h>
-#include <core/time.h>
 #include <debug/klog.h>
 #include <debug/panic.h>
 
@@ -29,20 +27,27 @@ void spin_init(struct spinlock *l, const char *name, enum lock_rank rank)
 #endif
 }
 
-#ifndef CONFIG_DEBUG
-
 void spin_lock_slow(struct spinlock *l)
 {
+	struct spin_wait *w = this_cpu_ptr(spin_waiting), outer = *w;
+	struct spin_patience p = { 0 };
+	unsigned spins = 0;
+
+	/* An interrupt handler may wait while what it interrupted does. */
+	*w = (struct spin_wait){ l, (uintptr_t)__builtin_return_address(0) };
 	do {
-		while (__atomic_load_n(&l->locked, __ATOMIC_RELAXED))
+		while (__atomic_load_n(&l->locked, __ATOMIC_RELAXED)) {
 			cpu_relax();
-	} while (__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE));
+			if (unlikely(++spins % 4096 == 0))
+				spin_look(l, &p);
+		}
+	} while (!spin_take(l));
+	*w = outer;
 }
 
-#else
+#ifdef CONFIG_DEBUG
 
 #define HELD_MAX 24
-#define LOCKUP_NS (2 * NSEC_PER_SEC)
 
 struct held_locks {
 	unsigned depth;
@@ -57,32 +62,6 @@ static DEFINE_PER_CPU(struct held_locks, held_locks);
 u32 spin_violations; /* [a] rank violations seen since boot */
 bool spin_violation_expected; /* a test provokes one: count, do not report */
 static bool checks_off; /* after a fatal one: the report itself takes locks */
-
-static void report_lockup(struct spinlock *l)
-{
-	log_err("spinlock %s: cpu %u has waited 2 s; held by cpu %d, taken at 0x%lx", l->name,
-		this_cpu(), READ_ONCE(l->owner_cpu), (unsigned long)READ_ONCE(l->taken_at));
-	warn_report(__FILE__, __LINE__, "spinlock lockup");
-}
-
-void spin_lock_slow(struct spinlock *l)
-{
-	u64 since = arch_clock_ns();
-	unsigned spins = 0;
-	bool reported = false;
-
-	do {
-		while (__atomic_load_n(&l->locked, __ATOMIC_RELAXED)) {
-			cpu_relax();
-			if (++spins % 4096 || reported)
-				continue;
-			if (arch_clock_ns() - since > LOCKUP_NS) {
-				reported = true;
-				report_lockup(l);
-			}
-		}
-	} while (__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE));
-}
 
 static void violation(const struct spinlock *l, const struct spinlock *held)
 {
@@ -163,6 +142,14 @@ void spin_debug_assert_held(const struct spinlock *l)
 {
 	if (!checks_off && (!l->locked || l->owner_cpu != (s16)this_cpu()))
 		panic("spinlock %s should be held by cpu %u", l->name, this_cpu());
+}
+
+/* Of any CPU, for reports: the i-th lock it holds, NULL past the last. */
+const struct spinlock *spin_held(unsigned cpu, unsigned i)
+{
+	const struct held_locks *h = per_cpu_ptr(cpu, held_locks);
+
+	return i < min(READ_ONCE(h->depth), (unsigned)HELD_MAX) ? h->e[i].lock : NULL;
 }
 
 #endif

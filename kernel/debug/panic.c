@@ -19,6 +19,7 @@
 #define MAX_FRAMES 32
 
 void (*panic_describe_current)(char *buf, size_t size);
+static void (*sections[PANIC_SECTIONS])(struct event *); /* [I] after boot */
 static int panic_cpu = -1; /* [a] */
 static struct event report; /* only the panicking CPU */
 
@@ -119,9 +120,21 @@ __noreturn static void panic_report(const struct regs *regs, uintptr_t pc, uintp
 	scnprintf(of, sizeof(of), "cpu %u", this_cpu());
 	report_frames(of, pc, fp, regs);
 	report_others();
+	for (unsigned i = 0; i < PANIC_SECTIONS && sections[i]; i++)
+		sections[i](&report);
 	klog(LOG_EMERG, "the machine has stopped");
 	event_simple("panic_end", NULL, NULL);
 	arch_cpu_halt();
+}
+
+void panic_section_register(void (*section)(struct event *))
+{
+	unsigned i = 0;
+
+	while (i < PANIC_SECTIONS && sections[i] && sections[i] != section)
+		i++;
+	BUG_ON(i == PANIC_SECTIONS);
+	sections[i] = section;
 }
 
 void panic(const char *fmt, ...)

@@ -9,6 +9,7 @@
 #include <arch/mmu.h>
 #include <core/irq.h>
 #include <core/param.h>
+#include <core/spinlock.h>
 #include <core/time.h>
 #include <debug/event.h>
 #include <debug/klog.h>
@@ -129,6 +130,7 @@ static void kernel_init(void *unused)
 	if (stages_wanted())
 		finish_stages();
 
+	crash_test_run();
 	step("init");
 	error = proc_start_init(init_path);
 	if (error)
@@ -144,6 +146,7 @@ void kernel_main(void)
 	stack_guard_init();
 	kparam_parse(boot_info.cmdline);
 	stages_announce();
+	lockup_init();
 	klog(LOG_INFO, "Cairn (%s, %s)", ARCH_NAME, VARIANT);
 	step("mmu");
 	arch_mmu_init();

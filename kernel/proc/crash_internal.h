@@ -21,6 +21,7 @@ bool crash_is_fault(const struct siginfo *info); /* this thread did it, si_addr 
 const char *crash_reason(const struct siginfo *info);
 void crash_log(const struct siginfo *info, const char *note); /* the line in the log */
 /* crash_parts.c */
+void crash_put_call(struct event *e, const struct syscall_record *r);
 void crash_put_stack(struct crash *c); /* the calls that led here */
 void crash_put_syscalls(struct crash *c, const struct crash_calls *calls);
 void crash_put_maps(struct crash *c, char *buf, size_t size); /* the address space is locked */

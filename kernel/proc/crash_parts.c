@@ -87,7 +87,7 @@ void crash_put_stack(struct crash *c)
 
 /* --- system calls --- */
 
-static void put_call(struct event *e, const struct syscall_record *r)
+void crash_put_call(struct event *e, const struct syscall_record *r)
 {
 	const char *name = crash_syscall_name ? crash_syscall_name(r->nr) : NULL;
 
@@ -112,7 +112,7 @@ void crash_put_syscalls(struct crash *c, const struct crash_calls *calls)
 {
 	event_list_begin(c->e, "syscalls");
 	for (unsigned i = calls->n; i-- > 0;)
-		put_call(c->e, &calls->r[i]);
+		crash_put_call(c->e, &calls->r[i]);
 	event_list_end(c->e);
 }
 

@@ -184,7 +184,9 @@ void oom_init(void);
 /* Makes mm (or NULL) current's, so that proc_get_mm() sees either; the old one is the caller's to put. */
 void proc_switch_mm(struct mm *mm);
 const char *signal_name(int sig);
-/* What maps calls it: "[heap]"; NULL: nothing, or its file's name. */
+/* --- panic.c --- */
+void proc_panic_init(void);
+/* --- procfs_maps.c: what maps calls it: "[heap]"; NULL: nothing, or its file's name. */
 const char *proc_vma_name(const struct vma *v, const struct mm *mm);
 /* --- random.c --- */
 void random_init(void);

@@ -301,6 +301,7 @@ void proc_init(void)
 	cred_init();
 	signal_init();
 	crash_init();
+	proc_panic_init();
 	init_kernel_proc();
 	rlimits_init(&kernel_proc);
 	proc_limits_register();

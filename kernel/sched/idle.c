@@ -73,6 +73,7 @@ void sched_idle_loop(void)
 
 	cpu_set_online(cpu);
 	ASSERT(preempt_depth() == 1);
+	watchdog_start_cpu();
 	rq->idle_since_ns = arch_clock_ns();
 	__atomic_fetch_or(&sched_idle_mask, BIT(cpu), __ATOMIC_SEQ_CST);
 	thread_set_flag(rq->idle, TF_NEED_RESCHED); /* what was queued before we were up */

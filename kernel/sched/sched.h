@@ -110,6 +110,7 @@ void thread_finish_dead(
 void rcu_thread_start(void);
 void work_start_cpu(unsigned cpu);
 void load_avg_update(u64 now); /* from ticks */
+void watchdog_start_cpu(void); /* watchdog.c: this CPU looks and is looked at from now on */
 
 /* In arch/common/tlb.c: the address space loaded on this CPU, and loading another one. */
 DECLARE_PER_CPU(struct mm *, tlb_loaded_mm);

@@ -7,12 +7,13 @@
 #pragma once
 #include <arch/cpu.h>
 #include <arch/irq.h>
+#include <arch/percpu.h>
 #include <core/lockrank.h>
 #include <core/preempt.h>
 #include <lib/types.h>
 
 struct spinlock {
-	u8 locked;
+	u8 locked; /* 0, or spin_token of the CPU that holds it */
 #ifdef CONFIG_DEBUG
 	u8 rank; /* enum lock_rank */
 	s16 owner_cpu; /* -1: free */
@@ -32,6 +33,7 @@ void spin_debug_acquire(struct spinlock *l, bool nested); /* before: rank, recur
 void spin_debug_acquired(struct spinlock *l);
 void spin_debug_release(struct spinlock *l);
 void spin_debug_assert_held(const struct spinlock *l);
+const struct spinlock *spin_held(unsigned cpu, unsigned i); /* for reports; NULL past the last */
 #else
 #define SPINLOCK_INIT(lockname, lockrank)                                                          \
 	{                                                                                          \
@@ -55,13 +57,44 @@ static inline void spin_debug_assert_held(const struct spinlock *l)
 }
 #endif
 
+/* This CPU's number plus one: costs no more to store than another constant, and says who holds a lock. */
+DECLARE_PER_CPU(u8, spin_token);
+
+/* What a CPU spins for. */
+struct spin_wait {
+	struct spinlock *lock; /* [a] NULL: it does not */
+	uintptr_t from; /* the code that wants it */
+};
+DECLARE_PER_CPU(struct spin_wait, spin_waiting);
+
+/* The CPU that holds l, or -1. */
+static inline int spin_owner(const struct spinlock *l)
+{
+	return __atomic_load_n(&l->locked, __ATOMIC_RELAXED) - 1;
+}
+/* Looks for a deadlock while l is waited for: panics when there is one. */
+struct spin_patience {
+	u64 last_ns, waited_ns;
+};
+void spin_look(struct spinlock *l, struct spin_patience *p);
+void lockup_init(void); /* the locks in the report of a panic */
+
 /* Makes *l a free lock. name is for reports. */
 void spin_init(struct spinlock *l, const char *name, enum lock_rank rank);
 void spin_lock_slow(struct spinlock *l); /* contended: spins, in core/spinlock.c */
 
+/* Compares, so that who comes second leaves the holder's number alone. */
+static __always_inline bool spin_take(struct spinlock *l)
+{
+	u8 unlocked = 0;
+
+	return __atomic_compare_exchange_n(&l->locked, &unlocked, this_cpu_read(spin_token), false,
+					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
 static __always_inline void spin_lock_raw(struct spinlock *l)
 {
-	if (unlikely(__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE)))
+	if (unlikely(!spin_take(l)))
 		spin_lock_slow(l);
 }
 
@@ -85,7 +118,7 @@ static __always_inline void spin_lock_nested(struct spinlock *l)
 static __always_inline bool spin_trylock(struct spinlock *l)
 {
 	preempt_disable();
-	if (__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE)) {
+	if (!spin_take(l)) {
 		preempt_enable();
 		return false;
 	}

@@ -2,6 +2,7 @@
 #pragma once
 #include <lib/types.h>
 
+struct event;
 struct regs;
 
 /* Reports on log and event channel (reason, all CPUs' registers and backtraces), stops the machine. */
@@ -11,6 +12,10 @@ __noreturn __printf(2, 3) void panic_regs(const struct regs *regs, const char *f
 bool panic_in_progress(void);
 /* Registered by proc/: what this CPU was doing, in words ("process 12 (sh), tid 12"). */
 extern void (*panic_describe_current)(char *buf, size_t size);
+/* What else a report has, after the CPUs' registers: writes events, with the buffer it is given. The other
+ * CPUs have stopped, anywhere: no lock may be taken. Boot CPU. */
+#define PANIC_SECTIONS 4
+void panic_section_register(void (*section)(struct event *));
 
 #define BUG_ON(cond)                                                                               \
 	do {                                                                                       \

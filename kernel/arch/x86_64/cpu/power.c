@@ -74,6 +74,11 @@ __noreturn void arch_triple_fault(void)
 	arch_cpu_halt();
 }
 
+void arch_bad_stack(void)
+{
+	asm volatile("movq %0, %%rsp; pushq $0" : : "r"(USER_TOP - 16) : "memory");
+}
+
 __noreturn void arch_reboot(void)
 {
 	arch_irq_disable();
