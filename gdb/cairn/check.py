@@ -1,0 +1,60 @@
+"""check: every structure that the other commands walk, in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from . import command as commands
+from . import target
+from .command import Args, command
+from .errors import CairnError
+from .report import Report
+
+# Commands that check what they show; arguments as words.
+PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("ps", ()), ("current", ()), ("runq", ()), ("locks", ()), ("waitq", ()), ("futex", ()), ("pstree", ()),
+    ("slab", ("--check",)), ("heap", ("--check",)), ("vmalloc", ()), ("mounts", ()), ("timers", ()), ("irqs", ()),
+    ("rcu", ()), ("bt", ("all",)),
+)  # fmt: skip
+
+
+@command("check", "walk all lists and trees: what is damaged")
+def check(args: Args, report: Report) -> None:
+    """Runs the commands that check what they walk and keeps only what they complain about; then, for every
+    process, its mappings, files and signals. A kernel that was stopped in the middle of a change may show
+    a difference that is none."""
+    del args
+    target.begin(120.0)
+    table = report.table("parts")
+    for name, words in PARTS:
+        part(name, list(words), table.row, report)
+    for pid in pids(report):
+        for name in ("vmmap", "files", "signals", "proc"):
+            part(name, [str(pid)], lambda **cells: None, report)
+    report.note(f"{len(report.problems)} problems")
+
+
+def pids(report: Report) -> list[int]:
+    from . import tasks
+
+    found: set[int] = set()
+    for thread in report.guard(tasks.threads()):
+        try:
+            proc = thread.follow("proc")
+            if proc and thread.num("mm"):
+                found.add(proc.num("pid"))
+        except CairnError as error:
+            report.problem(str(error))
+    return sorted(found)
+
+
+def part(name: str, words: list[str], row: Callable[..., None], report: Report) -> None:
+    inner = Report(name)
+    try:
+        declared = commands.COMMANDS[name]
+        declared.body(commands.parse(declared, words)[0], inner)
+    except CairnError as error:
+        inner.problem(str(error))
+    for text in inner.problems:
+        report.problem(f"{name}: {text}")
+    row(part=name, problems=len(inner.problems), rows=sum(len(t.rows) for t in inner.tables))

@@ -1,0 +1,397 @@
+"""The debugged kernel: memory, symbols, types, CPUs. The one place, with command.py, that talks to GDB.
+
+Data is read a whole structure at a time and decoded by its DWARF type (Obj). Every read goes through
+read(), which keeps the deadline of the command under way."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import gdb
+
+from . import elfsyms
+from .errors import CairnError, Unreadable
+from .walk import check_pointer
+
+INT_CODES = (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_ENUM, gdb.TYPE_CODE_BOOL, gdb.TYPE_CODE_CHAR, gdb.TYPE_CODE_PTR)
+BY_ADDRESS = (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION, gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_FUNC)
+LIMIT_S = 20.0
+_until = 0.0
+
+
+def begin(limit_s: float = LIMIT_S) -> None:
+    """A command starts: it may take this long, and knows nothing of how memory was before."""
+    global _until
+    _until = time.monotonic() + limit_s
+    _strings.clear()
+    _caches.clear()
+
+
+def read(addr: int, size: int, what: str = "memory") -> bytes:
+    if time.monotonic() > _until:
+        raise CairnError(f"gave up after {LIMIT_S:.0f} s, reading {what} at {addr:#x}")
+    try:
+        return bytes(gdb.selected_inferior().read_memory(addr & ~(-1 << 64), size))
+    except (gdb.error, OverflowError):
+        raise Unreadable(addr, what) from None
+
+
+def read_u64(addr: int) -> int:
+    return int.from_bytes(read(addr, 8), "little")
+
+
+def read_u8(addr: int) -> int:
+    return read(addr, 1)[0]
+
+
+# --- types ---------------------------------------------------------------------------------------
+
+_types: dict[str, gdb.Type] = {}
+_fields: dict[tuple[str, str], tuple[int, gdb.Type] | None] = {}
+_strings: dict[int, str] = {}
+_caches: dict[str, object] = {}
+
+
+def type_of(name: str) -> gdb.Type:
+    if name not in _types:
+        try:
+            _types[name] = gdb.lookup_type(name).strip_typedefs()
+        except gdb.error:
+            raise CairnError(f"no type {name}: is the kernel's ELF file loaded (file build/ARCH/cairn.elf)?") from None
+    return _types[name]
+
+
+def has_type(name: str) -> bool:
+    try:
+        type_of(name)
+    except CairnError:
+        return False
+    return True
+
+
+def _in_struct(kind: gdb.Type, name: str) -> tuple[int, gdb.Type] | None:
+    for field in kind.fields():
+        if field.name == name:
+            return field.bitpos // 8, field.type.strip_typedefs()
+        if field.name is None or field.name == "":
+            inner = _in_struct(field.type.strip_typedefs(), name)
+            if inner:
+                return field.bitpos // 8 + inner[0], inner[1]
+    return None
+
+
+def find_field(kind: gdb.Type, path: str) -> tuple[int, gdb.Type] | None:
+    """Offset and type of a member: `se.node`, `wait.lock.locked`."""
+    key = (str(kind), path)
+    if key not in _fields:
+        offset, at = 0, kind
+        for part in path.split("."):
+            name, _, index = part.partition("[")
+            found = _in_struct(at, name) if at.code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION) else None
+            if not found:
+                _fields[key] = None
+                return None
+            offset, at = offset + found[0], found[1]
+            if index:
+                at = at.target().strip_typedefs()
+                offset += int(index[:-1]) * at.sizeof
+        _fields[key] = (offset, at)
+    return _fields[key]
+
+
+def offset_of(type_name: str, path: str) -> int:
+    found = find_field(type_of(type_name), path)
+    if not found:
+        raise CairnError(f"{type_name} has no member {path}")
+    return found[0]
+
+
+class Obj:
+    """A structure in the kernel's memory, read whole when first looked at."""
+
+    def __init__(self, addr: int, type_name: str | gdb.Type, what: str = "", checked: bool = True) -> None:
+        self.kind = type_of(type_name) if isinstance(type_name, str) else type_name.strip_typedefs()
+        self.what = what or str(self.kind)
+        self.addr = check_pointer(addr, self.what, 1) if checked else addr
+        self.size = self.kind.sizeof
+        self._data: bytes | None = None
+
+    @property
+    def data(self) -> bytes:
+        if self._data is None:
+            self._data = read(self.addr, self.size, self.what)
+        return self._data
+
+    def _find(self, path: str) -> tuple[int, gdb.Type]:
+        found = find_field(self.kind, path)
+        if not found:
+            raise CairnError(f"{self.kind} has no member {path}: do the ELF file and the kernel belong together?")
+        return found
+
+    def has(self, path: str) -> bool:
+        return find_field(self.kind, path) is not None
+
+    def at(self, path: str) -> int:
+        return self.addr + self._find(path)[0]
+
+    def num(self, path: str) -> int:
+        offset, kind = self._find(path)
+        if kind.code not in INT_CODES:
+            raise CairnError(f"{self.kind}.{path} is no number")
+        signed = kind.code == gdb.TYPE_CODE_INT and kind.is_signed
+        return int.from_bytes(self.data[offset : offset + kind.sizeof], "little", signed=signed)
+
+    def raw(self, path: str) -> bytes:
+        offset, kind = self._find(path)
+        return self.data[offset : offset + kind.sizeof]
+
+    def text(self, path: str) -> str:
+        return self.raw(path).split(b"\0")[0].decode("utf-8", "replace")
+
+    def sub(self, path: str) -> Obj:
+        """A structure inside this one."""
+        offset, kind = self._find(path)
+        inner = Obj(self.addr + offset, kind, f"{path} of {self.what}", checked=False)
+        inner._data = self.data[offset : offset + kind.sizeof]
+        return inner
+
+    def items(self, path: str) -> list[Obj]:
+        """The elements of an array of structures."""
+        offset, kind = self._find(path)
+        element = kind.target().strip_typedefs()
+        found = []
+        for i in range(kind.sizeof // element.sizeof):
+            at = offset + i * element.sizeof
+            inner = Obj(self.addr + at, element, f"{path}[{i}] of {self.what}", checked=False)
+            inner._data = self.data[at : at + element.sizeof]
+            found.append(inner)
+        return found
+
+    def follow(self, path: str, what: str = "", align: int = 8) -> Obj | None:
+        """What a pointer member points to; None when it is null."""
+        _, kind = self._find(path)
+        addr = self.num(path)
+        if not addr:
+            return None
+        name = what or f"{path} of {self.what}"
+        check_pointer(addr, name, align)
+        return Obj(addr, kind.target(), name)
+
+    def string(self, path: str) -> str:
+        """The text that a char pointer points to."""
+        return c_string(self.num(path), f"{path} of {self.what}")
+
+
+def container(addr: int, type_name: str, member: str, what: str = "") -> Obj:
+    return Obj(addr - offset_of(type_name, member), type_name, what)
+
+
+def c_string(addr: int, what: str, limit: int = 256) -> str:
+    """A string of the kernel's, at most limit bytes of it."""
+    if addr == 0:
+        return ""
+    if addr not in _strings:
+        check_pointer(addr, what, 1)
+        data = b""
+        while len(data) < limit and b"\0" not in data:
+            # Not past the page: the next one may not be there.
+            room = min(64, 4096 - (addr + len(data)) % 4096)
+            data += read(addr + len(data), room, what)
+        _strings[addr] = data.split(b"\0")[0][:limit].decode("utf-8", "replace")
+    return _strings[addr]
+
+
+# --- symbols -------------------------------------------------------------------------------------
+
+_elf: tuple[str, elfsyms.Symbols] | None = None
+_variables: dict[tuple[str, str], tuple[int, gdb.Type]] = {}
+
+
+def elf_symbols() -> elfsyms.Symbols:
+    """The kernel's symbols, from the ELF file that GDB was given."""
+    global _elf
+    for objfile in gdb.objfiles():
+        if _elf and _elf[0] == objfile.filename:
+            return _elf[1]
+        try:
+            symbols = elfsyms.load(objfile.filename)
+        except (OSError, ValueError):
+            continue
+        if "kernel_main" in symbols.by_name or "syscall_entry" in symbols.by_name:
+            _elf = (objfile.filename, symbols)
+            return symbols
+    raise CairnError("no kernel symbols: load the kernel's ELF file first (file build/ARCH/cairn.elf)")
+
+
+def symbol_addr(name: str) -> int | None:
+    symbol = elf_symbols().by_name.get(name)
+    return symbol.addr if symbol else None
+
+
+def place(pc: int) -> str:
+    """An address in words: function+offset, or the number."""
+    found = elf_symbols().find(pc) if pc >= 0xFFFFFFFF80000000 else None
+    return f"{found[0]}+{found[1]:#x}" if found else f"{pc:#x}"
+
+
+def place_of_return(pc: int) -> str:
+    """The same for a return address: the call before it, which may be the last instruction of a function."""
+    found = elf_symbols().find(pc - 1) if pc > 0xFFFFFFFF80000000 else None
+    return f"{found[0]}+{found[1] + 1:#x}" if found else f"{pc:#x}"
+
+
+def source_line(pc: int) -> str:
+    try:
+        where = gdb.find_pc_line(pc)
+    except gdb.error:
+        return ""
+    return f"{where.symtab.filename}:{where.line}" if where.symtab and where.line else ""
+
+
+def variable(name: str, file: str = "") -> tuple[int, gdb.Type]:
+    """Address and type of a variable; file: the end of its file's name, for static ones."""
+    key = (name, file)
+    if key not in _variables:
+        symbol = gdb.lookup_global_symbol(name) if not file else None
+        for candidate in [] if symbol else gdb.lookup_static_symbols(name):
+            if candidate.symtab.filename.endswith(file):
+                symbol = candidate
+                break
+        address = symbol.value().address if symbol else None
+        if symbol is None or address is None:
+            raise CairnError(f"the kernel has no variable {name}{f' in {file}' if file else ''} (symbols loaded?)")
+        _variables[key] = (int(address), symbol.type.strip_typedefs())
+    return _variables[key]
+
+
+def has_variable(name: str, file: str = "") -> bool:
+    try:
+        variable(name, file)
+    except CairnError:
+        return False
+    return True
+
+
+def global_num(name: str, file: str = "") -> int:
+    addr, kind = variable(name, file)
+    signed = kind.code == gdb.TYPE_CODE_INT and kind.is_signed
+    return int.from_bytes(read(addr, kind.sizeof, name), "little", signed=signed)
+
+
+def global_obj(name: str, file: str = "") -> Obj:
+    addr, kind = variable(name, file)
+    return Obj(addr, kind, name)
+
+
+def global_array(name: str, file: str = "") -> list[Obj]:
+    """The elements of an array of structures, each read when it is looked at."""
+    addr, kind = variable(name, file)
+    element = kind.target().strip_typedefs()
+    size = kind.sizeof
+    if not size:  # only its declaration was found, which leaves the length out
+        symbol = elf_symbols().by_name.get(name)
+        size = symbol.size if symbol else 0
+    return [Obj(addr + i * element.sizeof, element, f"{name}[{i}]") for i in range(size // element.sizeof)]
+
+
+def cpus_max() -> int:
+    return elf_symbols().by_name["percpu_offset"].size // 8
+
+
+def enum_names(type_name: str) -> dict[int, str]:
+    return {field.enumval: field.name or "" for field in type_of(type_name).fields()}
+
+
+def evaluate(text: str) -> int:
+    """An address or number that the user wrote, as GDB understands it."""
+    try:
+        value = gdb.parse_and_eval(text)
+        if value.type.strip_typedefs().code in BY_ADDRESS:
+            if value.address is None:
+                raise CairnError(f"{text} has no address")
+            return int(value.address) & ~(-1 << 64)
+        return int(value) & ~(-1 << 64)
+    except (gdb.error, gdb.MemoryError) as error:
+        raise CairnError(f"{text}: {error}") from None
+
+
+# --- CPUs ----------------------------------------------------------------------------------------
+
+
+def cpus() -> list[int]:
+    """The CPUs that are online."""
+    mask = global_num("cpu_online_mask")
+    found = [cpu for cpu in range(64) if mask >> cpu & 1]
+    limit = cpus_max()
+    if not found or found[-1] >= limit:
+        raise CairnError(f"cpu_online_mask is {mask:#x}: this kernel has CPUs 0 to {limit - 1}")
+    return found
+
+
+def percpu_offset(cpu: int) -> int:
+    if not 0 <= cpu < cpus_max():
+        raise CairnError(f"no cpu {cpu}")
+    return read_u64(variable("percpu_offset")[0] + 8 * cpu)
+
+
+def percpu_addr(cpu: int, name: str, file: str = "") -> int:
+    return (variable(name, file)[0] + percpu_offset(cpu)) & ~(-1 << 64)
+
+
+def percpu_num(cpu: int, name: str, file: str = "") -> int:
+    kind = variable(name, file)[1]
+    return int.from_bytes(read(percpu_addr(cpu, name, file), kind.sizeof, f"{name} of cpu {cpu}"), "little")
+
+
+@dataclass(frozen=True)
+class Selected:
+    """What the user has selected in GDB, put back after a look at other CPUs."""
+
+    thread: gdb.InferiorThread | None
+    frame: gdb.Frame | None
+
+    @classmethod
+    def now(cls) -> Selected:
+        thread = gdb.selected_thread()
+        try:
+            return cls(thread, gdb.selected_frame())
+        except gdb.error:
+            return cls(thread, None)
+
+    def restore(self) -> None:
+        try:
+            if self.thread:
+                self.thread.switch()
+            if self.frame:
+                self.frame.select()
+        except gdb.error:
+            pass
+
+
+def cpu_of(thread: gdb.InferiorThread) -> int:
+    """QEMU numbers the CPUs from 1, in its stub as in its cores."""
+    return max(thread.ptid[1], 1) - 1
+
+
+def selected_cpu() -> int:
+    thread = gdb.selected_thread()
+    return cpu_of(thread) if thread else 0
+
+
+def cpu_registers(cpu: int, names: tuple[str, ...]) -> dict[str, int]:
+    """Registers of a CPU as the stub or the core has them."""
+    kept = Selected.now()
+    try:
+        for thread in gdb.selected_inferior().threads():
+            if cpu_of(thread) == cpu:
+                if thread.is_running():
+                    raise CairnError("the guest is running: interrupt it first")
+                thread.switch()
+                frame = gdb.newest_frame()
+                return {name: int(frame.read_register(name)) & ~(-1 << 64) for name in names}
+    except (gdb.error, ValueError) as error:
+        raise CairnError(f"registers of cpu {cpu}: {error}") from None
+    finally:
+        kept.restore()
+    raise CairnError(f"registers of cpu {cpu}: GDB knows no such CPU")
