@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "docs": ("xtask.docs.command", "documents: what they name exists, what they show happens"),
     "hotpath": ("xtask.hotpath.command", "what the hot paths reach, their stack, their instructions"),
     "lint": ("xtask.lint.command", "formatting, static checks, layers"),
+    "policy": ("xtask.policy.command", "what is protected, and whether it was approved"),
     "setup": ("xtask.setup", "say which Debian packages are missing, or install them"),
     "initramfs": ("xtask.initramfs", "pack a directory as a newc archive"),
 }

@@ -103,7 +103,7 @@ class Policy:
     def _compile(self) -> None:
         frozen = [p for rule in self.rules if rule.tier < 2 for p in rule.paths + rule.also]
         self.frozen = Patterns(ALWAYS + frozen)
-        self.explained = any_of([p for rule in self.rules if rule.tier == 2 for p in rule.paths + rule.also])
+        self.ratcheted = any_of([p for ratchet in self.ratchets for p in ratchet.paths])
         self._rules = [(any_of(rule.paths + rule.also), rule) for rule in self.rules]
         self._always = any_of(ALWAYS)
 
@@ -171,7 +171,7 @@ def make_rule(row: dict[str, Any]) -> Rule:
 def make_ratchet(row: dict[str, Any]) -> Ratchet:
     name = word(row, "name")
     kind = word(row, "kind")
-    known = {"table": {"key", "not_up", "not_down"}, "count": {"pattern", "may"}}
+    known = {"table": {"key", "not_up", "not_narrower"}, "count": {"pattern", "may"}}
     if kind not in known:
         raise PolicyError(f"{POLICY}: ratchet {name}: kind is table or count")
     keys_known(row, {"name", "why", "kind", "paths"} | known[kind], name)
