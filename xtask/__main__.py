@@ -11,11 +11,13 @@ from . import exitcodes
 COMMANDS: dict[str, tuple[str, str]] = {
     "boot-stages": ("xtask.stages.command", "boot the kernel and check every boot stage"),
     "run": ("xtask.run.command", "run a Linux program in the kernel"),
+    "gdb": ("xtask.gdb.command", "GDB sessions (scripts/gdb_session.sh)"),
     "gen": ("xtask.gen", "make C headers from the tables (used by the Makefile)"),
     "docs": ("xtask.docs.command", "documents: what they name exists, what they show happens"),
     "hotpath": ("xtask.hotpath.command", "what the hot paths reach, their stack, their instructions"),
     "lint": ("xtask.lint.command", "formatting, static checks, layers"),
     "policy": ("xtask.policy.command", "what is protected, and whether it was approved"),
+    "parity": ("xtask.parity.command", "how the ports compare, computed"),
     "setup": ("xtask.setup", "say which Debian packages are missing, or install them"),
     "initramfs": ("xtask.initramfs", "pack a directory as a newc archive"),
 }

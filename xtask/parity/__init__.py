@@ -1,0 +1,1 @@
+"""Parity of the ports: computed from the tables, the images and what passed, never kept by hand."""
