@@ -15,8 +15,8 @@
 #include <core/irq.h>
 #include <core/rcu.h>
 #include <core/spinlock.h>
-#include <debug/klog.h>
 #include <debug/inject.h>
+#include <debug/later.h>
 #include <debug/panic.h>
 #include <lib/errno.h>
 
@@ -111,7 +111,8 @@ static __cold __noinline void irq_unhandled(unsigned irq)
 		return;
 	arch_irq_mask(irq);
 	lines[irq].unhandled = 0;
-	log_err("irq %u: nobody handles it; masked", irq);
+	log_later(LOG_ERR, "%s %lu: nobody handles it%s; masked after %ld in a row", "irq", irq, "",
+		  STUCK_LIMIT);
 }
 
 void irq_dispatch(unsigned irq)

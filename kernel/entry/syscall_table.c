@@ -3,7 +3,7 @@
  * named once in the log.
  */
 #include <arch/regs.h>
-#include <debug/klog.h>
+#include <debug/later.h>
 #include <entry/syscall.h>
 #include <lib/errno.h>
 #include <sched/thread.h>
@@ -34,7 +34,7 @@ long syscall_unknown(void)
 	const char *name = syscall_name(nr);
 
 	if (!__atomic_fetch_add(&unknown_counts[at], 1, __ATOMIC_RELAXED))
-		log_warn("syscall: %s (%lu) is not implemented; %s (%d) asked for it",
-			 name ? name : "unknown", nr, current->comm, current->tid);
+		log_later(LOG_WARN, "syscall: %s (%lu) is not implemented; %s (%ld) asked for it",
+			  name ? name : "unknown", nr, current->comm, current->tid);
 	return -ENOSYS;
 }

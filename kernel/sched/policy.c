@@ -191,13 +191,18 @@ static void load_step(u64 active)
 		load_avg[i] = (load_avg[i] * keep[i] + (active << 11) * (2048 - keep[i])) >> 11;
 }
 
+/* In the tick: never waits for the lock. Who holds it does the step. */
 void load_avg_update(u64 now)
 {
 	irqflags_t flags;
 
 	if (likely(now < READ_ONCE(next_load_ns)))
 		return;
-	flags = spin_lock_irqsave(&load_lock);
+	flags = arch_irq_save();
+	if (!spin_trylock(&load_lock)) {
+		arch_irq_restore(flags);
+		return;
+	}
 	for (unsigned steps = 0; now >= next_load_ns; steps++) {
 		u64 behind = now - next_load_ns;
 

@@ -8,6 +8,7 @@
  */
 #include "sched.h"
 #include <debug/inject.h>
+#include <debug/later.h>
 #include <debug/panic.h>
 #include <sched/waitq.h>
 #include <sched/work.h>
@@ -97,6 +98,19 @@ void work_flush(struct work *w)
 	waitq_wait(&work_done, !busy(w), SLEEP_UNINTERRUPTIBLE, TIME_NEVER);
 }
 
+static struct work later_work;
+
+static void later_flush(struct work *w)
+{
+	(void)w;
+	log_later_flush();
+}
+
+static void later_wake(void)
+{
+	work_queue(&later_work);
+}
+
 void work_start_cpu(unsigned cpu)
 {
 	struct worker *worker = &workers[cpu];
@@ -112,4 +126,8 @@ void work_start_cpu(unsigned cpu)
 	t->affinity = BIT(cpu);
 	t->cpu = cpu;
 	thread_start(t);
+	if (!cpu) {
+		work_init(&later_work, later_flush);
+		log_later_init(later_wake);
+	}
 }

@@ -1,6 +1,7 @@
 /* Stages of what happens later: work, rcu, idle time. */
 #include "team.h"
 #include <core/rcu.h>
+#include <debug/later.h>
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <sched/work.h>
@@ -192,5 +193,51 @@ int stage_load_average(struct stage *s)
 		STAGE_CHECK(s, avg[i] < 100ull << 11);
 	STAGE_CHECK(s, sched_nr_running() >= 1);
 	STAGE_CHECK(s, sched_switches() > 0);
+	return 0;
+}
+
+static u64 log_end(void)
+{
+	char skip[256];
+	u64 pos = 0;
+
+	while (klog_read(&pos, skip, sizeof(skip)))
+		continue;
+	return pos;
+}
+
+/* How often text is in the kernel log, in the 4 KiB from a position on. */
+static unsigned count_in_log(u64 from, const char *text)
+{
+	static char log[4096];
+	unsigned n = 0;
+
+	log[klog_read(&from, log, sizeof(log) - 1)] = '\0';
+	for (const char *at = log; (at = strstr(at, text)); at++)
+		n++;
+	return n;
+}
+
+/* Lines put with interrupts off reach the log whole and in order; what is too much is counted. */
+int stage_log_later(struct stage *s)
+{
+	static const char fmt[] = "stage log_later: %s-%lu (%s) %ld";
+	u64 end = arch_clock_ns() + NSEC_PER_SEC, from;
+	irqflags_t flags;
+
+	log_later_flush();
+	from = log_end();
+	flags = arch_irq_save();
+	for (unsigned i = 0; i < LATER_LINES + 3; i++)
+		log_later(LOG_DEBUG, fmt, "needle", i, "fifteen letters and more", -7);
+	STAGE_CHECK_EQ(s, count_in_log(from, "stage log_later: needle-"), 0);
+	arch_irq_restore(flags);
+	while (!count_in_log(from, "log: 3 lines from hot paths were lost") &&
+	       arch_clock_ns() < end)
+		sched_yield();
+	STAGE_CHECK_EQ(s, count_in_log(from, "stage log_later: needle-"), LATER_LINES);
+	STAGE_CHECK_EQ(s, count_in_log(from, "stage log_later: needle-0 (fifteen letters) -7"), 1);
+	STAGE_CHECK_EQ(s, count_in_log(from, "stage log_later: needle-15 (fifteen letters) -7"), 1);
+	STAGE_CHECK_EQ(s, count_in_log(from, "log: 3 lines from hot paths were lost"), 1);
 	return 0;
 }

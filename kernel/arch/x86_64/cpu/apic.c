@@ -11,7 +11,7 @@
 #include <arch/time.h>
 #include <asm/apic.h>
 #include <core/irq.h>
-#include <debug/klog.h>
+#include <debug/later.h>
 #include <debug/panic.h>
 #include <mm/vmalloc.h>
 
@@ -161,5 +161,6 @@ void apic_error(void)
 	apic_write(APIC_ESR, 0);
 	status = apic_read(APIC_ESR);
 	if (__atomic_fetch_add(&error_count, 1, __ATOMIC_RELAXED) == 0)
-		log_err("apic: CPU %u: error status %#x", this_cpu(), status);
+		log_later(LOG_ERR, "%s: CPU %lu%s: error status %#lx", "apic", this_cpu(), "",
+			  status);
 }
