@@ -4,6 +4,7 @@
 #   ARCH=...       x86_64 | aarch64                       (x86_64)
 #   VARIANT=...    release | debug | inject               (release)
 #   CC=...         gcc | clang                            (gcc)
+#   DEBUG_EVENTS=  categories of events that are on from the start, as debug= on the kernel's command line
 #   V=1            show commands
 #   BRINGUP=1      link with unresolved symbols ignored: for work on half a kernel
 
@@ -56,6 +57,7 @@ KCPPFLAGS += -DCONFIG_INJECT
 else ifneq ($(VARIANT),release)
 $(error VARIANT is release, debug or inject, not '$(VARIANT)')
 endif
+KCPPFLAGS += $(if $(DEBUG_EVENTS),-DDEBUG_EVENTS='"$(DEBUG_EVENTS)"')
 KCPPFLAGS += -DVARIANT='"$(VARIANT)"' -DARCH_NAME='"$(ARCH)"'
 KLDFLAGS += $(if $(BRINGUP),--unresolved-symbols=ignore-all)
 
@@ -64,7 +66,8 @@ KLDFLAGS += $(if $(BRINGUP),--unresolved-symbols=ignore-all)
 KSRC := $(sort $(filter-out kernel/arch/$(ARCH)/vdso/%,$(shell find $(addprefix kernel/,$(KDIRS)) \
 	-name '*.[cS]' 2>/dev/null)))
 KOBJ := $(KSRC:%=$(O)/%.o)
-GENERATED := $(GEN)/stages_gen.h $(GEN)/syscalls_gen.h $(GEN)/syscall_limit.h
+GENERATED := $(GEN)/stages_gen.h $(GEN)/syscalls_gen.h $(GEN)/syscall_limit.h $(GEN)/trace_gen.h \
+	$(GEN)/syscall_capture_gen.h
 KELF := $(O)/cairn.elf
 # What is booted, where that is not the ELF file itself: named by arch.mk, made by its rule.
 KIMAGE := $(IMAGE:%=$(O)/%)
@@ -93,6 +96,11 @@ $(GEN)/stages_gen.h: kernel/init/stages.tbl $(GENPY)
 	$(call say,GEN,$@) $(PYTHON) -m xtask gen stages $< $@ --arch $(ARCH)
 $(GEN)/syscalls_gen.h: kernel/syscall/syscalls.tbl $(GENPY)
 	$(call say,GEN,$@) $(PYTHON) -m xtask gen syscalls $< $@ --arch $(ARCH)
+
+$(GEN)/syscall_capture_gen.h: kernel/syscall/syscalls.tbl $(GENPY)
+	$(call say,GEN,$@) $(PYTHON) -m xtask gen capture $< $@ --arch $(ARCH)
+$(GEN)/trace_gen.h: kernel/debug/events.tbl $(GENPY)
+	$(call say,GEN,$@) $(PYTHON) -m xtask gen events $< $@
 
 # Written beside it: the one number of it that assembly needs.
 $(GEN)/syscall_limit.h: $(GEN)/syscalls_gen.h

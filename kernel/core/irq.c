@@ -18,6 +18,7 @@
 #include <debug/inject.h>
 #include <debug/later.h>
 #include <debug/panic.h>
+#include <debug/trace.h>
 #include <lib/errno.h>
 
 #define NR_ACTIONS 64
@@ -121,6 +122,7 @@ void irq_dispatch(unsigned irq)
 	bool handled = false;
 
 	rcu_irq_enter();
+	TRACE(irq, irq);
 	__atomic_fetch_add(&line->count, 1, __ATOMIC_RELAXED);
 	for (struct irq_action *a = __atomic_load_n(&line->actions, __ATOMIC_ACQUIRE); a;
 	     a = READ_ONCE(a->next)) {
@@ -189,6 +191,7 @@ static void run_calls(unsigned me)
 void ipi_dispatch(enum ipi_kind kind)
 {
 	rcu_irq_enter();
+	TRACE(ipi, kind);
 	switch (kind) {
 	case IPI_RESCHEDULE: sched_resched_ipi(); break;
 	case IPI_CALL: run_calls(this_cpu()); break;

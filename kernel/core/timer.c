@@ -16,6 +16,7 @@
 #include <core/time.h>
 #include <debug/inject.h>
 #include <debug/panic.h>
+#include <debug/trace.h>
 
 struct timer_queue {
 	struct spinlock lock;
@@ -185,6 +186,7 @@ void timer_dispatch(void)
 				break;
 		}
 		dequeue(q, t);
+		TRACE(timer, t->deadline_ns, now - t->deadline_ns);
 		call(q, t);
 	}
 	if (n)

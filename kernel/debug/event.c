@@ -19,7 +19,6 @@
 
 #define TAIL_ROOM 128 /* "seq", "ns", "cpu", "truncated", closing brackets */
 
-u32 event_mask;
 static struct rawlock event_lock;
 static u64 next_seq; /* [x] event_lock */
 
@@ -197,17 +196,27 @@ void event_item_str(struct event *e, const char *value)
 	event_strn(e, NULL, value, strlen(value));
 }
 
-void event_end(struct event *e)
+/* Time and CPU are taken under the lock, unless they are the caller's. */
+static void write_line(struct event *e, const u64 *ns, unsigned cpu)
 {
-	irqflags_t flags;
+	irqflags_t flags = rawlock_lock(&event_lock);
 
-	flags = rawlock_lock(&event_lock);
-	e->len += scnprintf(e->buf + e->len, e->max - e->len,
-			    "%s,\"seq\":%llu,\"ns\":%llu,\"cpu\":%u}\n",
-			    e->full ? ",\"truncated\":true" : "", (unsigned long long)next_seq++,
-			    (unsigned long long)arch_clock_ns(), this_cpu());
+	e->len += scnprintf(
+		e->buf + e->len, e->max - e->len, "%s,\"seq\":%llu,\"ns\":%llu,\"cpu\":%u}\n",
+		e->full ? ",\"truncated\":true" : "", (unsigned long long)next_seq++,
+		(unsigned long long)(ns ? *ns : arch_clock_ns()), ns ? cpu : this_cpu());
 	arch_event_write(e->buf, e->len);
 	rawlock_unlock(&event_lock, flags);
+}
+
+void event_end(struct event *e)
+{
+	write_line(e, NULL, 0);
+}
+
+void event_end_at(struct event *e, u64 ns, unsigned cpu)
+{
+	write_line(e, &ns, cpu);
 }
 
 void event_simple(const char *type, const char *key, const char *value)

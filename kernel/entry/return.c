@@ -7,9 +7,11 @@
 #include <entry/flags.h>
 #include <proc/proc.h>
 #include <proc/signal.h>
+#include <proc/trace.h>
 #include <sched/thread.h>
 
 BUILD_ASSERT(TF_WORK_MASK == TF_WORK_MASK_ASM);
+BUILD_ASSERT(TF_SYSCALL_WORK_MASK == TF_SYSCALL_WORK_MASK_ASM);
 
 /* Interrupts off at entry and at return, on while there is work; loops until a look with interrupts off
  * finds none. */
@@ -28,4 +30,15 @@ void return_to_user_work(struct regs *regs)
 			signal_deliver(regs);
 		arch_irq_disable();
 	}
+}
+
+/* As above, after a system call whose result is stored: a traced thread writes it down first. */
+void syscall_exit_work(struct regs *regs)
+{
+	if (thread_test_flag(current, TF_TRACE_SYSCALL)) {
+		arch_irq_enable();
+		syscall_trace();
+		arch_irq_disable();
+	}
+	return_to_user_work(regs);
 }

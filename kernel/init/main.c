@@ -23,6 +23,7 @@
 #include <mm/page.h>
 #include <proc/crash.h>
 #include <proc/power.h>
+#include <proc/trace.h>
 #include <proc/proc.h>
 #include <sched/thread.h>
 #include <tty/tty.h>
@@ -104,10 +105,30 @@ static void finish_stages(void)
 		machine_poweroff();
 }
 
+/* A name that debug= does not know ends the start here: nobody is to wait for events that never come. */
+static void check_categories(void)
+{
+	static struct event e;
+	char list[160];
+	const char *name = event_refused(list, sizeof(list));
+
+	if (!name)
+		return;
+	log_err("debug=: there is no category '%s'; there are: %s, all, none", name, list);
+	event_begin(&e, "refused");
+	event_str(&e, "parameter", "debug");
+	event_str(&e, "value", name);
+	event_str(&e, "known", list);
+	event_end(&e);
+	machine_poweroff();
+}
+
 static void kernel_init(void *unused)
 {
 	int error;
 
+	check_categories();
+	trace_drain_start();
 	stages_run(PHASE_BOOT);
 	stages_run(PHASE_MM);
 	stages_run(PHASE_IRQ);
@@ -144,6 +165,7 @@ void kernel_main(void)
 	percpu_save_template();
 	arch_cpu_init_boot();
 	stack_guard_init();
+	event_categories_init();
 	kparam_parse(boot_info.cmdline);
 	stages_announce();
 	lockup_init();

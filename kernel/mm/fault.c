@@ -15,6 +15,7 @@
 #include <arch/debug.h>
 #include "vma.h"
 #include "huge.h"
+#include <debug/trace.h>
 
 #define SIGKILL_NR 9
 #define SIGBUS_NR 7
@@ -251,7 +252,7 @@ static int fail(int *code, int sig, int what)
 	return sig;
 }
 
-int mm_fault(uptr_t addr, enum fault_access access, bool present, bool user, int *code)
+static int resolve(uptr_t addr, enum fault_access access, bool present, bool user, int *code)
 {
 	struct thread *t = current;
 	struct mm *mm = t->mm;
@@ -291,4 +292,12 @@ int mm_fault(uptr_t addr, enum fault_access access, bool present, bool user, int
 		if (sched_signal_pending && sched_signal_pending(t, true))
 			return user ? 0 : fail(code, SIGKILL_NR, 0);
 	}
+}
+
+int mm_fault(uptr_t addr, enum fault_access access, bool present, bool user, int *code)
+{
+	int sig = resolve(addr, access, present, user, code);
+
+	TRACE(fault, addr, access, sig, sig ? *code : 0);
+	return sig;
 }

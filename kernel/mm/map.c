@@ -6,6 +6,7 @@
  * once there is none.
  */
 #include "vma.h"
+#include <debug/trace.h>
 
 #define BOTTOMUP_BASE ALIGN_DOWN(USER_TOP / 3, PAGE_SIZE)
 
@@ -210,6 +211,7 @@ int mm_map(struct mm *mm, const struct mmap_args *a, uptr_t *out)
 	rwsem_write_lock(&mm->lock);
 	err = map_locked(mm, a, len, &addr);
 	mm_write_unlock(mm);
+	TRACE(mmap, addr, len, a->vm_flags, err);
 	if (err)
 		return err;
 	if (unlikely(a->populate || mm->def_flags & VM_LOCKED))
@@ -264,6 +266,7 @@ int mm_brk(struct mm *mm, uptr_t brk)
 		mm->brk = brk;
 out:
 	mm_write_unlock(mm);
+	TRACE(brk, brk, err);
 	if (!err && to > from && mm->def_flags & VM_LOCKED)
 		(void)mm_populate(mm, from, to - from, POPULATE_BY_VMA);
 	return err;

@@ -7,6 +7,7 @@
  */
 #include "vma.h"
 #include "huge.h"
+#include <debug/trace.h>
 
 #define MAY_SHIFT 4 /* VM_MAYREAD to VM_READ and so on */
 BUILD_ASSERT(VM_READ << MAY_SHIFT == VM_MAYREAD && VM_EXEC << MAY_SHIFT == VM_MAYEXEC);
@@ -151,5 +152,6 @@ int mm_protect(struct mm *mm, uptr_t addr, size_t len, u32 prot)
 	rwsem_write_lock(&mm->lock);
 	err = protect_locked(mm, addr, addr + len, prot);
 	mm_write_unlock(mm);
+	TRACE(mprotect, addr, len, prot, err);
 	return err;
 }

@@ -12,6 +12,7 @@
 #include "vma.h"
 #include "huge.h"
 #include "mapping_internal.h"
+#include <debug/trace.h>
 
 /* The end of what the user half's tables serve. */
 #define TABLES_TOP ALIGN_UP(USER_TOP, PAGE_SIZE << (9 * (PT_LEVELS - 1)))
@@ -270,6 +271,7 @@ int mm_unmap(struct mm *mm, uptr_t addr, size_t len)
 	rwsem_write_lock(&mm->lock);
 	err = unmap_locked(mm, addr, addr + len);
 	mm_write_unlock(mm);
+	TRACE(munmap, addr, len, err);
 	return err;
 }
 

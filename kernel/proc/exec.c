@@ -335,18 +335,27 @@ static void set_names(struct exec *e)
 	strscpy(p->exec_path, e->path, sizeof(p->exec_path));
 }
 
+/* Said while the strings are at hand and the old memory is there: what execve's record cannot show later. */
 static void event_exec(const struct exec *e)
 {
+	const char *arg = e->args;
 	struct event *ev;
 
-	if (!event_on(EVC_PROCESS))
+	if (!event_on(EVC_PROCESS) && !event_on(EVC_SYSCALL))
 		return;
 	ev = kmalloc(sizeof(*ev), 0);
 	if (!ev)
 		return;
 	event_begin(ev, "exec");
-	event_s64(ev, "pid", current->tid);
+	event_s64(ev, "pid", current->proc->pid);
+	event_s64(ev, "tid", current->tid);
 	event_str(ev, "path", e->path);
+	event_u64(ev, "argc", e->argc);
+	event_u64(ev, "envc", e->envc);
+	event_list_begin(ev, "argv");
+	for (unsigned i = 0; i < e->argc; i++, arg += strlen(arg) + 1)
+		event_item_str(ev, arg);
+	event_list_end(ev);
 	event_end(ev);
 	kfree(ev);
 }

@@ -16,6 +16,7 @@
 #include <fs/vfs.h>
 #include <proc/futex.h>
 #include <proc/power.h>
+#include <proc/trace.h>
 #include <tty/job.h>
 #include <uapi/times.h>
 
@@ -285,6 +286,7 @@ void proc_thread_exit(u32 status)
 	struct proc *p = t->proc;
 	bool leader = t == p->leader, last;
 
+	syscall_trace_unfinished();
 	proc_exit_mm();
 	drop_files(t);
 	atomic_dec(&t->cred->user->threads);
@@ -292,6 +294,7 @@ void proc_thread_exit(u32 status)
 	/* Once this thread has left, the others may end the process, and its parent release it. */
 	proc_get(p);
 	last = leave_process(t, p, status);
+	trace_exit(last ? p->exit_status : status, last);
 	if (last) {
 		itimers_exit(p);
 		leave_terminal(p);

@@ -6,11 +6,13 @@
 #include <fs/vfs.h>
 #include <proc/crash.h>
 #include <proc/power.h>
+#include <proc/trace.h>
 
 static void machine_stop(const char *how)
 {
 	vfs_sync_all();
 	crash_flush();
+	trace_flush();
 	log_info("machine: %s", how);
 	event_simple(how, NULL, NULL);
 	arch_irq_disable();

@@ -16,6 +16,7 @@
 #include <debug/klog.h>
 #include <lib/format.h>
 #include <proc/crash.h>
+#include <proc/trace.h>
 
 /* A signal to be handled. */
 struct taken {
@@ -184,6 +185,7 @@ __noreturn static void die(struct proc *p, const struct siginfo *info, struct si
 	if (lost)
 		scnprintf(note, sizeof(note), "the frame of %s could not be written",
 			  signal_name(lost));
+	trace_signal(info, false);
 	crash_report(info, lost ? note : NULL, &calls);
 	proc_exit_group(p->exit_status);
 }
@@ -375,6 +377,7 @@ static void run_handler(struct regs *regs, const struct taken *s)
 		.info = &s->info,
 	};
 
+	trace_signal(&s->info, true);
 	if (in_syscall(regs))
 		restart_before_handler(regs, &s->action);
 	regs_clear_syscall(regs);

@@ -11,6 +11,7 @@
 #include <core/rcu.h>
 #include <debug/inject.h>
 #include <debug/klog.h>
+#include <debug/trace.h>
 
 #define SIG_CORE_SET                                                                               \
 	(sigmask(SIGQUIT) | sigmask(SIGILL) | sigmask(SIGTRAP) | sigmask(SIGABRT) |                \
@@ -235,6 +236,7 @@ int signal_send_locked(struct proc *p, struct thread *t, bool group, int sig,
 	struct signal_queue *q = group ? &p->shared_pending : &t->tp->pending;
 	struct sigqueue *e = NULL;
 
+	TRACE(signal_send, group ? p->pid : t->tid, sig, info->si_code, group);
 	if (!prepare(p, t, sig) || (sig < SIGRTMIN && (q->set & sigmask(sig))))
 		return 0;
 	if (sig != SIGKILL)

@@ -8,6 +8,7 @@
 #include "sched.h"
 #include <debug/inject.h>
 #include <debug/panic.h>
+#include <debug/trace.h>
 
 struct rq run_queues[MAX_CPUS];
 unsigned long sched_idle_mask;
@@ -148,6 +149,7 @@ static bool move(struct rq *to, struct rq *from, struct thread *t)
 {
 	if (!(t->affinity & BIT(to->cpu)))
 		return false;
+	TRACE(sched_migrate, t->tid, from->cpu, to->cpu);
 	rq_del(from, t);
 	t->cpu = to->cpu;
 	if (!is_rt(t))

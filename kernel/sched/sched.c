@@ -15,6 +15,7 @@
 #include <core/rcu.h>
 #include <debug/inject.h>
 #include <debug/panic.h>
+#include <debug/trace.h>
 #include <sched/waitq.h>
 
 bool (*sched_signal_pending)(struct thread *t, bool fatal_only);
@@ -132,6 +133,7 @@ static void switch_away(enum why why)
 		arch_irq_enable();
 		return;
 	}
+	TRACE(sched_switch, next->tid, prev->state);
 	if (prev == rq->idle)
 		leave_idle(rq, now);
 	else if (next == rq->idle)

@@ -9,6 +9,7 @@
  */
 #include "sched.h"
 #include <core/rcu.h>
+#include <debug/event.h>
 #include <debug/inject.h>
 #include <debug/panic.h>
 #include <lib/errno.h>
@@ -49,6 +50,8 @@ static void init_fields(struct thread *t, const char *name)
 	t->affinity = ~0ull;
 	t->cpu = this_cpu();
 	t->state = TS_SLEEP_UNINT; /* until thread_start */
+	if (event_on(EVC_SYSCALL))
+		t->flags = TF_TRACE_SYSCALL;
 }
 
 static void link_thread(struct thread *t)

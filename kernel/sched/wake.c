@@ -10,6 +10,7 @@
  */
 #include "sched.h"
 #include <debug/inject.h>
+#include <debug/trace.h>
 
 static unsigned first_cpu(unsigned long mask)
 {
@@ -97,6 +98,7 @@ static void enqueue(struct thread *t, bool fresh)
 	struct rq *rq = cpu_rq(cpu);
 	u64 now = arch_clock_ns();
 
+	TRACE(sched_wake, t->tid, cpu);
 	spin_lock(&rq->lock);
 	if (likely(!is_rt(t)))
 		fair_place(rq, t, from_min);

@@ -13,7 +13,13 @@ import sys
 from .. import exitcodes
 from .table import TableError
 
-KINDS = {"stages": "xtask.gen.stages", "syscalls": "xtask.gen.syscalls", "symbols": "xtask.gen.symbols"}
+KINDS = {
+    "stages": "xtask.gen.stages",
+    "syscalls": "xtask.gen.syscalls",
+    "capture": "xtask.gen.capture",
+    "events": "xtask.gen.events",
+    "symbols": "xtask.gen.symbols",
+}
 ARCHES = ("x86_64", "aarch64", "vkernel")
 USAGE = f"usage: xtask gen {'|'.join(KINDS)} IN OUT [--arch {'|'.join(ARCHES)}]"
 

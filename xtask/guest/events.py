@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 LINE_MAX = 65536
+TRACED: dict[str, str] = {"pid": "s64", "tid": "s64"}  # of every type of the trace ring
 COMMON: dict[str, str] = {"seq": "u64", "ns": "u64", "cpu": "u64", "type": "str"}
 
 
@@ -154,7 +155,7 @@ class EventStream:
 
 
 def parse_schema(text: str) -> Schema:
-    """events.tbl: `type: field:kind ...`, one event a line; a trailing ? marks an optional field."""
+    """events.tbl: `[@category] type: field:kind ...`, one event a line; a trailing ? marks an optional field."""
     schema: Schema = {}
     for raw in text.splitlines():
         line = raw.split("#", 1)[0].strip()
@@ -162,6 +163,9 @@ def parse_schema(text: str) -> Schema:
             continue
         head, *words = line.split()
         fields: dict[str, str] = {}
+        if head.startswith("@") and words:  # by way of the trace ring
+            head, *words = words
+            fields = dict(TRACED)
         for word in words:
             name, colon, kind = word.partition(":")
             if colon and name and kind:

@@ -48,8 +48,15 @@ class Watcher:
             self.backtraces.append(item)
         elif item.type in ("poweroff", "reboot"):
             self.announced = item.type
+        elif item.type == "refused":
+            self.refused(item)
         elif item.type == "panic_end":
             self.settle_panic()
+
+    def refused(self, item: Event) -> None:
+        """The kernel was asked for something on its command line that it does not have."""
+        wrong, known = f"{item.text('parameter')}={item.text('value')}", item.text("known")
+        self.outcome = self.outcome or Outcome(exitcodes.USAGE, f"the kernel does not know {wrong}; there are: {known}")
 
     def settle_panic(self) -> None:
         self.outcome = self.outcome or Outcome(exitcodes.PANIC, "panic")

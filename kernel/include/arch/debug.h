@@ -42,3 +42,5 @@ __noreturn void kernel_fault(struct regs *regs, const char *what, u64 error, uin
 void syscall_dispatch(struct regs *regs);
 /* Last stop before user mode, interrupts off, when thread flags ask for work. */
 void return_to_user_work(struct regs *regs);
+/* The same at the end of a system call, its result stored. */
+void syscall_exit_work(struct regs *regs);

@@ -35,22 +35,27 @@ void event_item_str(struct event *e, const char *value); /* inside a list */
 void event_object_begin(struct event *e, const char *key); /* key NULL: inside a list */
 void event_object_end(struct event *e);
 void event_end(struct event *e);
+/* The same for what happened at another time, maybe on another CPU. */
+void event_end_at(struct event *e, u64 ns, unsigned cpu);
 /* An event with one string field, or none (key NULL). */
 void event_simple(const char *type, const char *key, const char *value);
 /* Opens the channel's lock for good: the machine is going down. */
 void event_break_lock(void);
 
-/* Categories switched by debug=…; test before building an event. */
-enum event_category {
-	EVC_SYSCALL,
-	EVC_SIGNAL,
-	EVC_FAULT,
-	EVC_PROCESS,
-	EVC_MEMORY,
-	EVC_SCHED,
-	EVC_IRQ,
-	EVC_FILE,
-	EVC_COUNT
-};
-extern u32 event_mask; /* [a] bit per category */
+/* Categories switched by debug=…; test before building an event. (number, name on the command line) */
+/* clang-format off */
+#define EVENT_CATEGORIES(X) \
+	X(SYSCALL, syscall) X(SIGNAL, signal) X(FAULT, fault) X(PROCESS, process) X(MEMORY, memory) \
+	X(SCHED, sched) X(IRQ, irq) X(TIMER, timer) X(FS, fs) X(TEST, test)
+/* clang-format on */
+#define EVENT_CATEGORY_(upper, lower) EVC_##upper,
+enum event_category { EVENT_CATEGORIES(EVENT_CATEGORY_) EVC_COUNT };
+extern u32 event_mask; /* [a] bit per category: written to the event channel */
+extern u32 trace_mask; /* [a] those, and what the trace ring keeps always */
 #define event_on(cat) unlikely(READ_ONCE(event_mask) & BIT(cat))
+#define trace_on(cat) unlikely(READ_ONCE(trace_mask) & BIT(cat))
+void event_set_mask(u32 mask);
+/* Before the command line is read: trace rings, and the build's own choice of categories. */
+void event_categories_init(void);
+/* The first unknown name that debug= had, with the known ones in list; or NULL. */
+const char *event_refused(char *list, size_t size);

@@ -3,6 +3,9 @@
 #pragma once
 
 #define TF_WORK_MASK_ASM 0x0f
+/* What a system call's exit tests: that, and TF_TRACE_SYSCALL. */
+#define TF_SYSCALL_WORK_MASK_ASM 0x1f
 #ifdef __ASSEMBLER__
 #define TF_WORK_MASK TF_WORK_MASK_ASM
+#define TF_SYSCALL_WORK_MASK TF_SYSCALL_WORK_MASK_ASM
 #endif

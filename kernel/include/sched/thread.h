@@ -36,6 +36,7 @@ enum thread_flag {
 	TF_TRACE_SYSCALL = BIT(4), /* events, ktrace, ptrace at system-call exit */
 };
 #define TF_WORK_MASK (TF_NEED_RESCHED | TF_SIGNAL | TF_NOTIFY | TF_RESTORE_MASK)
+#define TF_SYSCALL_WORK_MASK (TF_WORK_MASK | TF_TRACE_SYSCALL)
 
 enum thread_state {
 	TS_RUNNING, /* on a CPU or a run queue */
@@ -80,6 +81,7 @@ struct thread {
 	struct list all_link; /* [x] every thread, for reports */
 	const struct thread *last_wakee; /* [o] whom it woke last: only compared, never followed */
 	struct waitq *waiting_on; /* for reports */
+	u64 call_announced; /* [x] trace drain: the call in flight for long that it wrote, plus one */
 	u64 nvcsw, nivcsw; /* [o] */
 	u64 utime_ns, stime_ns; /* [o] by tick */
 	u64 start_ns; /* [I] */

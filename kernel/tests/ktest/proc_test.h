@@ -8,7 +8,8 @@
 int proc_test_in_process(struct stage *s, int (*fn)(struct stage *s));
 
 /* Programs, from arch/<port>/ktest/user_code.S. */
-#define USER_CODES(X) X(exit42) X(argc) X(fault) X(privileged) X(illegal) X(spin) X(fork) X(handler)
+#define USER_CODES(X)                                                                              \
+	X(exit42) X(argc) X(fault) X(privileged) X(illegal) X(spin) X(fork) X(handler) X(calls)
 #define USER_CODE_DECLARE(name) extern const u8 user_code_##name[], user_code_##name##_end[];
 USER_CODES(USER_CODE_DECLARE)
 

@@ -73,7 +73,7 @@ syscall_entry:
 	movq %rax, REGS_AX(%rsp)
 	RECORD_RESULT
 	cli
-	testl $TF_WORK_MASK, THREAD_FLAGS(%rbx)
+	testl $TF_SYSCALL_WORK_MASK, THREAD_FLAGS(%rbx)
 	jnz .Lwork
 .Lreturn:
 	movq REGS_CX(%rsp), %rcx
@@ -96,7 +96,7 @@ syscall_entry:
 	jmp .Lresult
 .Lwork:
 	movq %rsp, %rdi
-	call return_to_user_work
+	call syscall_exit_work
 	jmp .Lreturn
 /* An ip that is no user address (a handler's, an entry point's) would fault in IRET, with the user's gs. */
 .Liret:

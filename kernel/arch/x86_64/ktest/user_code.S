@@ -11,6 +11,7 @@
 
 #define NR_rt_sigaction 13
 #define NR_rt_sigreturn 15
+#define NR_pause 34
 #define NR_getpid 39
 #define NR_fork 57
 #define NR_wait4 61
@@ -111,3 +112,23 @@ PROGRAM(handler)
 	syscall
 	ud2
 PROGRAM_END(handler)
+
+/* Calls getpid 40 times, with the count as first argument and marks in the others; then sleeps. */
+PROGRAM(calls)
+	xor %ebx, %ebx
+	mov $0xc0ffee0000000000, %r12
+	lea 1(%r12), %rsi
+	lea 2(%r12), %rdx
+	lea 3(%r12), %r10
+	lea 4(%r12), %r8
+	lea 5(%r12), %r9
+1:	inc %ebx
+	mov %ebx, %edi
+	mov $NR_getpid, %eax
+	syscall
+	cmp $40, %ebx
+	jne 1b
+	mov $NR_pause, %eax
+	syscall
+	ud2
+PROGRAM_END(calls)
