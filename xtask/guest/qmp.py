@@ -63,6 +63,10 @@ class Qmp:
             elif isinstance(message.get("id"), int):
                 self.replies[message["id"]] = message
 
+    def post(self, command: str) -> None:
+        """Asks and does not wait; the answer is dropped."""
+        self._send({"execute": command})
+
     def take_events(self) -> list[Message]:
         taken, self.events = self.events, []
         return taken
