@@ -171,6 +171,7 @@ class Checker:
         best: dict[int, int] = {}
         cause: dict[int, tuple[Node, Site] | None] = {}
         rounds: dict[int, int] = {}
+        repeats: dict[int, int] = {}  # bytes that each declared recursion adds
         work = list(dict.fromkeys(self.resolved.roots[entry.name]))
         for root in work:
             best[root], cause[root] = entry.frame, None
@@ -189,6 +190,11 @@ class Checker:
                     inner = self.step(entry, node, target, path)
                     if inner is None or best.get(inner, -1) >= depth:
                         continue
+                    again = self.repeat(entry, node, inner)
+                    if again and inner in best and self.is_ancestor(cause, inner, key):
+                        round_trip = again.times * (depth - best[inner])
+                        repeats[id(again)] = max(repeats.get(id(again), 0), round_trip)
+                        continue
                     rounds[inner] = rounds.get(inner, 0) + 1
                     if rounds[inner] > ROUNDS:
                         self.recursion(entry, node, inner, path)
@@ -200,7 +206,11 @@ class Checker:
                         continue
                     best[inner] = depth
                     work.append(inner)
-        return self.result(entry, best, cause)
+        return self.result(entry, best, cause, sum(repeats.values()))
+
+    def repeat(self, entry: Entry, node: Node, inner: int) -> Edges | None:
+        function = self.image.at(inner)
+        return self.edge("repeats", entry.name, node.function, function) if function else None
 
     def recursion(self, entry: Entry, node: Node, inner: int, path: list[Step]) -> None:
         function = self.image.at(inner) or node.function
@@ -259,13 +269,14 @@ class Checker:
         return steps[::-1]
 
     def result(
-        self, entry: Entry, best: dict[int, int], cause: dict[int, tuple[Node, Site] | None]
+        self, entry: Entry, best: dict[int, int], cause: dict[int, tuple[Node, Site] | None], more: int
     ) -> EntryResult:
         worst, at = 0, None
         for key, depth in best.items():
             node = self.graph.nodes.get(key)
             if node and depth + node.depth > worst:
                 worst, at = depth + node.depth, key
+        worst += more
         deepest = self.path(cause, at, Site(None, None, 0)) if at is not None else []
         many = tuple(name for name in entry.roots if is_pattern(name))
         functions = [self.graph.nodes[key].function for key in best if key in self.graph.nodes]

@@ -88,12 +88,12 @@ class X86(Port):
     call_push = 8
     first_arguments = ("di", "si", "dx", "cx")
     code = (capstone.CS_ARCH_X86, capstone.CS_MODE_64)
-    ENDS = frozenset("ret retf retfq iret iretd iretq sysret sysretq sysexit ud2 ud0 ud1 hlt".split())
+    ENDS = frozenset("ret retf retfq iret iretd iretq sysret sysexit ud2 ud0 ud1 hlt".split())
     MEMORY = re.compile(rf"\[(.*)\]")
     DISPLACEMENT = re.compile(rf"(?:^|[+-] ?)({NUMBER})\]")
 
     def classify(self, address: int, size: int, mnemonic: str, operands: str) -> Insn:
-        base = mnemonic.split()[-1]
+        base = {"sysretq": "sysret"}.get(mnemonic, mnemonic.split()[-1])  # capstone's versions differ
         if base == "call" or base == "lcall":
             return self.transfer(address, size, base, operands, Kind.CALL, Kind.CALL_POINTER)
         if base == "jmp" or base == "ljmp":

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 ANYONE = "*"
-EDGES = ("leaves", "guarded", "permits")
+EDGES = ("leaves", "guarded", "permits", "repeats")
 
 
 def is_pattern(name: str) -> bool:
@@ -33,13 +33,15 @@ class Forbidden:
 @dataclass
 class Edges:
     """Calls that are judged otherwise. leaves: the tier ends there. guarded: never made on these ways, since
-    the caller tests for it at run time. permits: made, although the callee is forbidden, and followed."""
+    the caller tests for it at run time. permits: made, although the callee is forbidden, and followed.
+    repeats: goes back into a function that is under way, at most `times` deep."""
 
     kind: str
     callers: tuple[str, ...]
     callees: tuple[str, ...]
     why: str
     entries: tuple[str, ...] = ()  # only on the way from these; all when empty
+    times: int = 0
     used: set[str] = field(default_factory=set)
 
 
@@ -215,6 +217,7 @@ def read_forbidden(name: str, table: object, arch: str) -> Forbidden:
 
 def read_edges(kind: str, row: Row) -> Edges:
     found = Edges(kind, row.texts("from"), row.texts("to"), row.text("why"), row.texts("entries", []))
+    found.times = row.count("times", 1) if kind == "repeats" else 0
     row.done()
     return found
 
