@@ -12,7 +12,8 @@ import tempfile
 from .. import exitcodes
 from .errors import UsageError
 from .git import Repo
-from .history import Verdict, check_range, check_staged
+from .history import Verdict, check_range
+from .staged import check_staged
 
 
 def open_repo() -> Repo:

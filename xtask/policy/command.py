@@ -14,8 +14,16 @@ COMMANDS = {
     "check": ("check", "judge --staged, --working-tree, or every commit of --base..--head"),
     "audit": ("check", "judge every commit since the policy came in"),
     "judge": ("judge", "judge base..head with the base revision's own checker"),
+    "explain": ("explain", "what tier a path or symbol is in, why, what to do"),
+    "request": ("request", "what an approver needs to decide on a change"),
     "approve": ("approve", "write the record that approves a change"),
     "break-glass": ("approve", "write an emergency record: loud, and owes a follow-up"),
+    "verify": ("verify", "check records by themselves: form, signature, term"),
+    "trust-key": ("keys", "list an approver's key, and move to signed approvals"),
+    "doctor": ("doctor", "hooks, attributes, versions, stale approvals"),
+    "docs": ("docs", "the tier tables of AGENTS.md: check, write, print"),
+    "symbols": ("symbols", "where the tiers' symbols are defined: sources, link map"),
+    "generated": ("generated", "make again what the policy names, and compare"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Commits to changes to a verdict: staged, a range, or everything since the policy came in.
+"""Commits to changes to a verdict: a range, or everything since the policy came in.
 
 All of history is read with four processes: rev-list, one cat-file --batch-check for each commit's policy.toml,
 one diff-tree --stdin for every (commit, parent), one cat-file --batch for what is looked at closer.
@@ -7,15 +7,15 @@ one diff-tree --stdin for every (commit, parent), one cat-file --batch for what 
 from __future__ import annotations
 
 import datetime
-import os
 from typing import NamedTuple
 
 from . import records
-from .git import Entry, GitError, Repo
+from .git import Entry, Repo
+from .merges import concerned, merged_entries
 from .names import any_of, show
 from .policyfile import POLICY, Policy, PolicyError
 from .records import Record, RecordError
-from .verdict import COMMAND, Change, Finding, Ledger, Outcome, judge, protected
+from .verdict import COMMAND, Change, Finding, Ledger, Outcome, Protected, is_new_record, judge, protected
 
 Commits = list[tuple[bytes, list[bytes]]]
 
@@ -80,52 +80,6 @@ def load_records(repo: Repo, files: dict[bytes, tuple[bytes, bytes]]) -> list[Re
     return found
 
 
-# --- merges ---
-
-
-def merged_entries(repo: Repo, parents: list[bytes], diffs: list[list[Entry]]) -> list[Entry]:
-    """The entries of a merge that are not just what one side made of the merge base.
-
-    Clean: the result is what some parent has, and each parent that has something else still has what was in
-    its merge bases with that one. Two sides that both changed a file, and an edit made while merging, are not.
-    """
-    values = [{entry.path: entry for entry in entries} for entries in diffs]
-    bases: dict[tuple[int, int], list[dict[bytes, Entry]]] = {}
-
-    def unchanged(other: int, taken: int, path: bytes) -> bool:
-        """Whether parent `other` has at path what every merge base with parent `taken` has."""
-        if (other, taken) not in bases:
-            found = repo.merge_bases(parents[other], parents[taken])
-            bases[other, taken] = [{e.path: e for e in repo.diff(base, parents[other])} for base in found]
-        # Without a common ancestor nothing was there: only what `other` lacks is unchanged.
-        if not bases[other, taken]:
-            return values[other][path].added
-        return all(path not in base for base in bases[other, taken])
-
-    left: list[Entry] = []
-    for path in sorted({path for value in values for path in value}):
-        differ = [place for place, value in enumerate(values) if path in value]
-        same = [place for place in range(len(parents)) if place not in differ]
-        if not any(all(unchanged(other, taken, path) for other in differ) for taken in same):
-            left += [values[place][path] for place in differ]
-    return left
-
-
-def concerned(diffs: list[list[Entry]], policies: list[Policy]) -> list[list[Entry]]:
-    """The entries of a merge that some policy could care about: the rest needs no merge base."""
-
-    def cares(entry: Entry) -> bool:
-        for policy in policies:
-            frozen = policy.frozen
-            if frozen.like(entry.path) or frozen.like_above(entry.path) or policy.tier(entry.path) is not None:
-                return True
-            if policy.ratcheted.fullmatch(entry.path):
-                return True
-        return not entry.path.isascii()
-
-    return [[entry for entry in entries if cares(entry)] for entries in diffs]
-
-
 # --- one commit ---
 
 
@@ -170,6 +124,17 @@ class Range:
         last = fallback if base else self.policies.of(head) or fallback
         keys = signers_at(repo, anchor if base else head)
         self.ledger = Ledger(found, branch or last.branch, last, keys)
+
+    def changes(self) -> list[tuple[Change, list[bytes]]]:
+        """Every commit's change, parents first. Records that came in anywhere are kept, even if removed since."""
+        pairs = [(commit, parent) for commit, parents in self.everything for parent in parents or [b""]]
+        diffs = iter(self.repo.diffs(pairs))
+        found = []
+        for commit, parents in self.everything:
+            own = [next(diffs) for _ in parents or [b""]]
+            self.ledger.add(load_records(self.repo, {e.path: (e.new_mode, e.new) for e in own[0] if is_new_record(e)}))
+            found.append((self.change(commit, parents, own), parents))
+        return found
 
     def change(self, commit: bytes, parents: list[bytes], diffs: list[list[Entry]]) -> Change:
         policies: list[Policy] = []
@@ -247,53 +212,37 @@ def check_range(
 
 
 def judge_range(rng: Range) -> Verdict:
-    repo = rng.repo
-    pairs = [(commit, parent) for commit, parents in rng.everything for parent in parents or [b""]]
-    diffs = iter(repo.diffs(pairs))
-    wanted = {c for c, _ in repo.commits(rng.head, rng.start, *([rng.base] if rng.base else []))}
-    changes = [
-        (rng.change(commit, parents, [next(diffs) for _ in parents or [b""]]), parents)
-        for commit, parents in rng.everything
-    ]
-    outcomes = judge_changes(rng, changes, wanted)
-    findings = [finding for outcome in outcomes for finding in outcome.findings]
+    wanted = {commit for commit, _ in rng.repo.commits(rng.head, rng.start, *([rng.base] if rng.base else []))}
+    outcomes = judge_changes(rng, wanted)
+    findings = [finding for outcome in outcomes for finding in outcome.findings] + at_head(rng)
     notes = [note for outcome in outcomes for note in outcome.notes]
-    findings += at_head(rng)
     approved = [(o.digest, o.record) for o in outcomes if o.record is not None]
     mode = (rng.policies.of(rng.head) or rng.fallback).mode
     return Verdict(findings, notes, len(wanted), approved, mode=mode)
 
 
-def judge_changes(rng: Range, changes: list[tuple[Change, list[bytes]]], wanted: set[bytes]) -> list[Outcome]:
-    """Judges the wanted ones; of the others, those that may have used up a record a wanted one needs."""
-    repo = rng.repo
-    needed = set()
-    digests: dict[bytes, str] = {}
-    for change, _ in changes:
-        assert change.commit is not None
-        need = protected(change.entries, change.policies, repo)
-        if need.entries:
-            digests[change.commit] = need.digest
-            if change.commit in wanted:
-                needed.add(need.digest)
+def judge_changes(rng: Range, wanted: set[bytes]) -> list[Outcome]:
+    """Judges the wanted commits; of the others, those that may have used up a record a wanted one needs."""
+    rows: list[tuple[Change, list[bytes], Protected]] = []
+    for change, parents in rng.changes():
+        rows.append((change, parents, protected(change.entries, change.policies, rng.repo)))
+    needed = {need.digest for change, _, need in rows if need.entries and change.commit in wanted}
     outcomes = []
-    for change, parents in changes:
-        assert change.commit is not None
+    for change, parents, need in rows:
         if change.commit in wanted:
-            outcome = judge(rng.detailed(change, parents, rng.today), repo, rng.ledger)
-            outcomes.append(outcome._replace(findings=outcome.findings + loosened(rng, change)))
-        elif digests.get(change.commit) in needed:
-            judge(rng.detailed(change, parents, None), repo, rng.ledger)
+            outcome = judge(rng.detailed(change, parents, rng.today), need, rng.repo, rng.ledger)
+            outcomes.append(outcome._replace(findings=outcome.findings + loosened(rng, change, need)))
+        elif need.entries and need.digest in needed:
+            judge(rng.detailed(change, parents, None), need, rng.repo, rng.ledger)
     return outcomes
 
 
-def loosened(rng: Range, change: Change) -> list[Finding]:
+def loosened(rng: Range, change: Change, own: Protected) -> list[Finding]:
     """What only the base's policy protects: the range loosens the policy and uses that at once."""
     if rng.base is None or rng.fallback in change.policies:
         return []
     need = protected(change.entries, [rng.fallback], rng.repo)
-    own = set(protected(change.entries, change.policies, rng.repo).entries)
-    paths = sorted({show(entry.path) for entry in need.entries if entry not in own})
+    paths = sorted({show(entry.path) for entry in need.entries if entry not in own.entries})
     if not paths:
         return []
     why = "the base's policy protects it; this range takes it out of its tier and edits it in one go"
@@ -313,7 +262,7 @@ def at_head(rng: Range) -> list[Finding]:
     if policy is None:
         where = f"{POLICY} in {rng.head.decode()[:12]}"
         return [history_finding(where, "the policy may change, never go away", f"git checkout {rng.start.decode()[:12]} -- {POLICY}")]
-    findings += missing_paths(policy, set(repo.files(rng.head)), f"commit {rng.head.decode()[:12]}")
+    findings += missing(policy, repo.files(rng.head), repo, f"commit {rng.head.decode()[:12]}")
     before: dict[bytes, tuple[bytes, bytes]] = {}
     parents: list[bytes] = next((found for commit, found in reversed(rng.everything) if commit == rng.head), [])
     for commit in [*parents, *([rng.base] if rng.base else [])]:
@@ -321,8 +270,12 @@ def at_head(rng: Range) -> list[Finding]:
     return findings + follow_ups(rng.ledger, load_records(repo, before))
 
 
-def missing_paths(policy: Policy, files: set[bytes], where: str) -> list[Finding]:
-    """Listed paths that nothing in the tree matches: a rename would otherwise leave its tier unseen."""
+def missing(policy: Policy, files: dict[bytes, tuple[bytes, bytes]], repo: Repo, where: str) -> list[Finding]:
+    """Listed paths that nothing matches, and symbols that no file of their tier defines: a rename would
+    otherwise leave its tier unseen."""
+    from .symbols import in_sources
+
+    then = f"bring it back, or correct {POLICY} in the same commit ({COMMAND} request --staged)"
     findings = []
     for rule in policy.rules:
         for pattern in rule.paths:
@@ -330,8 +283,10 @@ def missing_paths(policy: Policy, files: set[bytes], where: str) -> list[Finding
             if pattern.encode() in files or any(regex.fullmatch(name) for name in files):
                 continue
             why = f"{POLICY} lists it under Tier {rule.tier}, {rule.name}, and no file has that name"
-            then = f"bring it back, or correct {POLICY} in the same commit ({COMMAND} request --staged)"
             findings.append(Finding("missing", where, [pattern], f"{pattern} in {where}", why, then))
+    for text in in_sources(policy, files, lambda path: repo.blob(files[path][1])):
+        symbol, _, why = text.partition(": ")
+        findings.append(Finding("missing", where, [symbol], f"{symbol} in {where}", why, then))
     return findings
 
 
@@ -344,99 +299,3 @@ def follow_ups(ledger: Ledger, emergencies: list[Record]) -> list[Finding]:
             then = f"{COMMAND} approve --follow-up {record.id[:12]} --why TEXT"
             findings.append(Finding("follow-up", where, [record.path], where, "it is still without its follow-up", then))
     return findings
-
-
-# --- what is about to be committed ---
-
-
-def merge_heads(repo: Repo) -> list[bytes]:
-    """The other parents of the commit being made; git names them here before pre-merge-commit runs."""
-    git_dir = os.fsdecode(repo.git("rev-parse", "--absolute-git-dir").rstrip(b"\n"))
-    try:
-        with open(os.path.join(git_dir, "MERGE_HEAD"), "rb") as stream:
-            return stream.read().split()
-    except FileNotFoundError:
-        return [name[8:].encode() for name in os.environ if name.startswith("GITHEAD_")]
-
-
-def own_addresses(repo: Repo) -> set[str]:
-    found = set()
-    for name in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
-        who = (repo.try_git("var", name) or b"").rpartition(b"> ")[0]
-        found.add(who.rpartition(b"<")[2].decode("utf-8", "replace").casefold())
-    return found
-
-
-def staged_change(repo: Repo, head: bytes, policy: Policy, what: str, message: str | None) -> Change:
-    """The index against HEAD (and against what is being merged)."""
-    parents = [head, *merge_heads(repo)]
-    policies = [policy]
-    diffs = [repo.index_diff(parent) for parent in parents]
-    for parent in parents[1:]:
-        other = policy_at(repo, parent) or policy
-        if all(other.digest != known.digest for known in policies):
-            policies.append(other)
-    entries = diffs[0] if len(parents) == 1 else merged_entries(repo, parents, concerned(diffs, policies))
-    return Change(what, None, entries, policies, [], set(), message, datetime.date.min)
-
-
-def quiet(change: Change) -> bool:
-    """Whether nothing in the change can concern the policy: then nothing more is looked at."""
-    return not concerned([change.entries], change.policies)[0]
-
-
-def check_staged(
-    repo: Repo, what: str = "the staged change", message: str | None = None, today: datetime.date | None = None
-) -> Verdict:
-    head = repo.head()
-    policy = policy_at(repo, head) if head else None
-    if head is None or policy is None:
-        return Verdict([], ["HEAD has no policy.toml: nothing is protected yet"], bootstrap=True)
-    change = staged_change(repo, head, policy, what, message)
-    glass = repo.read(head + b":" + records.BREAK_GLASS.rstrip("/").encode()) is not None
-    if not glass and quiet(change):
-        return Verdict([], [], 1, mode=policy.mode)
-    return judge_staged(repo, head, policy, change, today or datetime.date.today())
-
-
-def judge_staged(repo: Repo, head: bytes, policy: Policy, change: Change, today: datetime.date) -> Verdict:
-    keys = signers_at(repo, head)
-    people = own_addresses(repo) if policy.signed else set()
-    change = change._replace(day=today, signers=[keys], people=people)
-    known = load_records(repo, repo.index_files("policy"))
-    ledger = Ledger(known, policy.branch, policy, keys)
-    need = protected(change.entries, change.policies, repo)
-    if need.entries:
-        use_up(repo, head, ledger, need.digest)
-    outcome = judge(change, repo, ledger)
-    findings = list(outcome.findings)
-    if any(entry.deleted or entry.path == POLICY.encode() for entry in need.entries):
-        files = repo.index_files()
-        blob = files.get(POLICY.encode())
-        try:
-            new = Policy(repo.blob(blob[1])) if blob else policy
-        except PolicyError:
-            new = policy  # refused already
-        findings += missing_paths(new, set(files), change.where)
-    findings += follow_ups(ledger, load_records(repo, repo.files(head, records.BREAK_GLASS)))
-    approved = [(outcome.digest, outcome.record)] if outcome.record else []
-    return Verdict(findings, list(outcome.notes), 1, approved, mode=policy.mode)
-
-
-def use_up(repo: Repo, head: bytes, ledger: Ledger, digest: str) -> None:
-    """Marks the records that commits of the history with the same change have used."""
-    if not any(record.change == digest for record in ledger.all):
-        return
-    start = find_start(repo, head)
-    if isinstance(start, Finding) or start is None:
-        raise GitError("the beginning of the policy cannot be told from the history")
-    rng = Range(repo, head, start, None, None, ledger.branch)
-    rng.ledger.all = ledger.all
-    pairs = [(commit, parent) for commit, parents in rng.everything for parent in parents or [b""]]
-    diffs = iter(repo.diffs(pairs))
-    for commit, parents in rng.everything:
-        change = rng.change(commit, parents, [next(diffs) for _ in parents or [b""]])
-        need = protected(change.entries, change.policies, repo)
-        if need.entries and need.digest == digest:
-            judge(rng.detailed(change, parents, None), repo, rng.ledger)
-    ledger.used |= rng.ledger.used

@@ -11,9 +11,10 @@ from .check import index_copy
 from .check import open_repo as open_repo
 from .errors import UsageError
 from .git import Entry, GitError, Repo
-from .history import Range, find_start, policy_at, staged_change
+from .history import Range, find_start, policy_at
 from .names import show
 from .policyfile import Policy
+from .staged import staged_change
 from .verdict import Change, Finding, Protected, protected
 
 

@@ -143,10 +143,14 @@ class Ledger:
 
     def __init__(self, known: list[Record], branch: str, policy: Policy, signers: bytes | None) -> None:
         self.branch = branch
-        self.all = known
+        self.all = list(known)
         self.policy = policy
         self.signers = signers
         self.used: set[str] = set()
+
+    def add(self, found: list[Record]) -> None:
+        known = {record.id for record in self.all}
+        self.all += [record for record in found if record.id not in known]
 
     def standing(self, kind: str, subject: str) -> Record | None:
         """A record made after the fact, judged by the policy and keys of the check's base."""
@@ -215,25 +219,39 @@ class Outcome(NamedTuple):
     digest: str = ""
 
 
-def judge(change: Change, repo: Repo, ledger: Ledger) -> Outcome:
-    findings = refusals(change, repo)
-    need = protected(change.entries, change.policies, repo)
-    findings += missing_why(change, ledger)
+def judge(change: Change, need: Protected, repo: Repo, ledger: Ledger) -> Outcome:
+    findings = refusals(change, repo) + missing_why(change, ledger)
     if not need.entries:
         return Outcome(findings)
     digest = need.digest
+    notes = policy_notes(change, repo)
     record, reasons = find_record("path", digest, change, ledger)
     if record:
-        return Outcome(findings, record, (), digest)
+        return Outcome(findings, record, notes, digest)
     tier_0 = any(policy.tier(entry.path) == 0 for entry in need.entries for policy in change.policies)
     if not tier_0:
         record, more = find_record("break-glass", digest, change, ledger)
         if record:
             note = f"BREAK-GLASS: {change.where} passes on an emergency record of {record.approver}: {record.why.strip()}"
-            return Outcome(findings, record, (note,), digest)
+            return Outcome(findings, record, (note, *notes), digest)
         reasons += more
     findings.append(unapproved(change, need, reasons))
-    return Outcome(findings, None, (), digest)
+    return Outcome(findings, None, notes, digest)
+
+
+def policy_notes(change: Change, repo: Repo) -> tuple[str, ...]:
+    """What a change of policy.toml means, whether it is approved or not."""
+    for entry in change.entries:
+        if entry.path == POLICY.encode() and not entry.added and not entry.deleted:
+            from .semantic import compare
+
+            try:
+                new = Policy(repo.blob(entry.new))
+            except PolicyError:
+                return ()  # refused by itself
+            lines = compare(Policy(repo.blob(entry.old)), new, repo.files(change.commit or b"HEAD"))
+            return tuple(f"{change.where}: {POLICY}: {line}" for line in lines)
+    return ()
 
 
 def unapproved(change: Change, need: Protected, reasons: list[str]) -> Finding:
@@ -248,12 +266,16 @@ def unapproved(change: Change, need: Protected, reasons: list[str]) -> Finding:
     else:
         why = f"{show(first.path)} is protected"
     detail = "; ".join(reasons[:2]) if reasons else "no record approves exactly this change"
-    rest = change.commit.decode()[:12] if change.commit else change.where.rsplit(" ", 1)[-1]
-    option = f"--commit {rest}" if change.commit else "--working-tree" if "working" in change.where else "--staged"
-    return Finding(
-        "approval", change.where, paths, f"{names(paths)} in {change.where}", f"{why}; {detail}",
-        f"{COMMAND} request {option}",
-    )  # fmt: skip
+    return Finding("approval", change.where, paths, f"{names(paths)} in {change.where}", f"{why}; {detail}", advice(change, need))
+
+
+def advice(change: Change, need: Protected) -> str:
+    """The command to type next."""
+    if change.commit:
+        return f"{COMMAND} request --commit {change.commit.decode()[:12]}"
+    if any(record_path(entry.path) for entry in need.entries):
+        return "git restore --source=HEAD --staged --worktree -- policy/ (records stay, even when a change is reverted)"
+    return f"{COMMAND} request {'--working-tree' if 'working' in change.where else '--staged'}"
 
 
 def order(change: Change, entry: Entry) -> int:
