@@ -223,20 +223,20 @@ def print_plain(reply: Reply) -> None:
 
 def do_start(options: argparse.Namespace, argv: list[str]) -> int:
     reply = start(options, replay_words(argv))
-    if reply["status"] == "error":
-        print(f"gdb_session: {reply.get('error') or reply.get('output')}", file=sys.stderr)
-        if options.json:
-            print(json.dumps(reply))
-        return exitcodes.INFRA
-    return show(options, reply)
+    if "error" not in reply:
+        return show(options, reply)
+    print(f"gdb_session: {reply['error']}", file=sys.stderr)
+    if options.json:
+        print(json.dumps(reply))
+    return exit_code(reply)
 
 
 def do_interactive(options: argparse.Namespace, argv: list[str]) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("no verb and no terminal (--help shows the verbs)")
     reply = start(options, replay_words(argv))
-    if reply["status"] == "error":
-        raise InfraError(str(reply.get("error")))
+    if "error" in reply:
+        raise InfraError(str(reply["error"]))
     print_plain(reply)
     options.name = reply["name"]
     left = sit_down(files.base() / options.name)
@@ -280,6 +280,8 @@ def do_list(options: argparse.Namespace) -> int:
     for name in files.names():
         directory = files.base() / name
         state = files.read_state(directory)
+        if not files.alive(directory):
+            files.remove(directory)
         if state is None or not files.alive(directory):
             continue
         try:

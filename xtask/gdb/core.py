@@ -21,6 +21,7 @@ from .mi import Record, quote
 from .target import Serial, Target, in_background, needs_file
 
 QUERY_S = 2.0
+PING_S = 0.3
 STEP_S = 1.0  # patience with each way of stopping a target, before the next one
 ASKS_MAX = 8
 
@@ -143,11 +144,11 @@ class Core:
     def settle(self, deadline: float) -> bool:
         """Waits until the target stands still: a stop whose commands go on at once is none."""
         while self.wait_for(lambda: not self.target.running or bool(self.target.guest_end), deadline):
+            if self.target.guest_end:  # the last stop is on its way, unless it came before
+                self.wait_for(lambda: not self.target.running, min(deadline, time.monotonic() + STEP_S))
+                return True
             with self.cond:
                 stops = self.target.stops
-            if self.target.guest_end and self.target.running:
-                self.recover(deadline)
-                return True
             self.ask("-data-evaluate-expression 1", time.monotonic() + QUERY_S)
             with self.cond:
                 if self.target.lost() or (not self.target.running and self.target.stops == stops):
@@ -180,7 +181,10 @@ class Core:
             self.finish(token, deadline)
 
     def interrupt_target(self, deadline: float) -> None:
-        if self.target.pending is None and self.target.running:
+        """By GDB, if it listens: it does not while a script of its own waits for the target, and would then
+        take the interrupt for the next run."""
+        ping = min(deadline, time.monotonic() + PING_S)
+        if self.target.running and self.ask("-data-evaluate-expression 1", ping) is not None:
             with self.cond:
                 _, line = self.target.send("-exec-interrupt --all", counts=False)
             self.write(line, deadline)

@@ -21,15 +21,16 @@ from typing import Any
 from ..guest import launch, rundir
 from ..guest.machine import SERIAL, GuestSpec
 from ..guest.session import Chunk, Ended, Item, Session, Stop
+from ..stages.boot import last_lines
 from . import gdbproc
 from .attach import Attachment
 from .core import Core
 from .files import CONTROL, STUB, Process, State, process
 from .gdbproc import Gdb, read_some
 from .mi import MiStream
-from .opening import Opening, open_target
+from .opening import OpenError, Opening, open_target
 from .transcript import script
-from .verbs import Reply, Request, Verbs
+from .verbs import Entry, Reply, Request, Verbs
 
 TICK_S = 0.5
 DEAD_IDLE_S = 300.0
@@ -132,12 +133,16 @@ class Daemon:
         reply: Reply
         try:
             reply = open_target(self.core, self.verbs, self.plan.opening)
+        except OpenError as error:
+            lost = self.core.target.lost()
+            words = [str(error), *last_lines(self.run / "qemu.stderr", 3)]
+            reply = {"seq": 0, "status": lost or "error", "error": "; ".join(words)}
         except Exception as error:  # whatever it is, somebody waits for an answer
-            reply = {"seq": 0, "status": "error", "error": f"{type(error).__name__}: {error}"}
+            reply = {"seq": 0, "status": "gdb-died", "error": f"{type(error).__name__}: {error}"}
         self.opened = reply
         os.write(ready, json.dumps(reply).encode())
         os.close(ready)
-        if reply["status"] == "error":
+        if "error" in reply:
             self.finish()
 
     def finish(self) -> None:
@@ -316,7 +321,9 @@ class Daemon:
                 return {"seq": seq, "status": "error", "error": "somebody is attached already"}
             self.core.attached = True
         self.resize(request)
-        return {"seq": seq, "status": "attached"}
+        reply: Reply = {"seq": seq, "status": "attached"}
+        self.verbs.book.entries.append(Entry("attach", "", 0, reply))
+        return reply
 
     def resize(self, request: Request) -> Reply:
         rows, columns = request.get("rows"), request.get("columns")
@@ -349,7 +356,7 @@ def main(plan: Plan, ready: int) -> None:
     except (launch.Stopped, KeyboardInterrupt):
         pass
     except launch.InfraError as error:
-        os.write(ready, json.dumps({"seq": 0, "status": "error", "error": str(error)}).encode())
+        os.write(ready, json.dumps({"seq": 0, "status": "gdb-died", "error": str(error)}).encode())
     finally:
         os.chdir("/")
         shutil.rmtree(plan.directory, ignore_errors=True)

@@ -25,6 +25,7 @@ class Opening:
     entry: int = 0  # physical address of the kernel's first instruction
     early_symbols: str = ""  # arguments of add-symbol-file
     timeout_s: float = 60.0
+    pending: bool = False  # the location may be one of a program that is not there yet
 
 
 def must(core: Core, command: str, deadline: float) -> None:
@@ -32,7 +33,7 @@ def must(core: Core, command: str, deadline: float) -> None:
     if result is None:
         raise OpenError(core.target.lost_reason() if core.target.lost() else f"GDB does not answer to {command!r}")
     if error := error_of(result):
-        raise OpenError(f"{command}: {error}")
+        raise OpenError(f"GDB refuses {command!r}: {error}")
 
 
 def open_target(core: Core, verbs: Verbs, opening: Opening) -> Reply:
@@ -51,12 +52,14 @@ def open_target(core: Core, verbs: Verbs, opening: Opening) -> Reply:
     if opening.location != RESET:
         where = f"*{opening.entry:#x}" if opening.location == ENTRY else opening.location
         condition = f" if {opening.condition}" if opening.condition else ""
+        must(core, f"set breakpoint pending {'on' if opening.pending else 'off'}", deadline)
         must(core, f"thbreak {where}{condition}", deadline)
+        must(core, "set breakpoint pending on", deadline)
         deadline = time.monotonic() + opening.timeout_s
         with core.turn:
             must(core, "continue", deadline)
             core.settle(deadline)
-    reply = {"seq": 0, **verbs.reply(stops, {})}
+    reply: Reply = {"seq": 0, **verbs.reply(stops, {})}
     if opening.location == RESET:
         reply["stop_reason"] = RESET
     return reply

@@ -8,7 +8,6 @@ import os
 import select
 import stat
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,11 @@ from .. import options as common
 from ..build import Build
 from ..gen.stages import Stage
 from ..guest.launch import InfraError
+from ..guest import machine as machines
 from ..guest.machine import GuestSpec, UsageError, find_machine
 from ..initramfs import Initramfs
 from ..run import root
-from ..stages.boot import new_nonce
+from ..stages.boot import last_lines, new_nonce
 from ..stages.command import pack_initramfs, read_table
 from . import daemon, files, gdbproc
 from .images import Elf, read_elf
@@ -38,7 +38,7 @@ def find_stage(arch: str, word: str) -> Stage:
 
 def where(options: argparse.Namespace, entry: int, early: str) -> Opening:
     """Where the session begins: a stage, a location, or the kernel's C code."""
-    opening = Opening(options.location or "kernel_main", "", entry, early, options.timeout)
+    opening = Opening(options.location or "kernel_main", "", entry, early, options.timeout, bool(options.program))
     if options.stage:
         stage = find_stage(options.arch, options.stage)
         user = stage.phase == "user"
@@ -130,8 +130,7 @@ def command_line(options: argparse.Namespace) -> str:
     return " ".join([*words, given]).strip()
 
 
-def make_plan(options: argparse.Namespace, argv: list[str], directory: Path) -> daemon.Plan:
-    build = common.make_build(options, ["kernel", "user"])
+def make_plan(options: argparse.Namespace, argv: list[str], build: Build, directory: Path) -> daemon.Plan:
     entry, early = early_symbols(build)
     opening = where(options, entry, early)
     initrd = directory / "initramfs.cpio"
@@ -140,6 +139,7 @@ def make_plan(options: argparse.Namespace, argv: list[str], directory: Path) -> 
     spec = GuestSpec(
         machine, build.kernel.resolve(), initrd, command_line(options), options.smp, options.mem, extra=options.extra
     )
+    machines.check(spec)
     inside: dict[str, Any] = {
         "arch": options.arch,
         "files": found,
@@ -177,20 +177,22 @@ def free_name() -> str:
 def start(options: argparse.Namespace, argv: list[str]) -> dict[str, Any]:
     """A new session; its first reply. The daemon stays."""
     check(options)
+    build = common.make_build(options, ["kernel", "user"])
     options.name = options.name or free_name()
     directory = files.create(options.name)
     try:
-        plan = make_plan(options, argv, directory)
-        os.chmod(directory, 0o700)
-        ready = fork_daemon(plan)
-    except BaseException:
+        plan = make_plan(options, argv, build, directory)
+        reply = first_reply(fork_daemon(plan), options.timeout + READY_S * 3)
+        if reply is None:
+            raise InfraError("the session's daemon died or hangs" + last_words(directory))
+    except BaseException:  # an interrupt too: no half-started session stays
         files.remove(directory)
         raise
-    reply = first_reply(ready, options.timeout + READY_S * 3)
-    if reply is None:
-        files.remove(directory)
-        raise InfraError(f"the session's daemon died or hangs (its last words may be in {plan.logs or 'the runs'})")
     return {"name": options.name, **reply}
+
+
+def last_words(directory: Path) -> str:
+    return "".join(f"; {line}" for line in last_lines(directory / "daemon.log", 1))
 
 
 def first_reply(ready: int, limit_s: float) -> dict[str, Any] | None:
@@ -215,6 +217,8 @@ def fork_daemon(plan: daemon.Plan) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     read, write = os.pipe()
+    if write < 3:  # the caller had closed one of its own three
+        raise InfraError("standard input, output and error must be open")
     child = os.fork()
     if child:
         os.close(write)
@@ -224,27 +228,19 @@ def fork_daemon(plan: daemon.Plan) -> int:
         os.setsid()
         if os.fork():
             os._exit(0)
-        become_daemon(plan, read, write)
+        become_daemon(plan, write)
     except BaseException as error:
         print(f"gdb_session: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
     finally:
         os._exit(0)
 
 
-def become_daemon(plan: daemon.Plan, read: int, write: int) -> None:
+def become_daemon(plan: daemon.Plan, write: int) -> None:
     """In the grandchild: nothing of the caller's stays open, then the daemon's life."""
-    os.close(read)
-    log = os.open(tempfile.gettempdir(), os.O_TMPFILE | os.O_RDWR, 0o600)
-    try:
-        log = os.open(plan.directory / "daemon.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    except OSError:
-        pass
     null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    keep = os.dup(write) if write < 3 else write
-    os.closerange(3, keep)
-    os.closerange(keep + 1, 65536)
-    os.set_inheritable(keep, False)
-    daemon.main(plan, keep)
+    log = os.open(plan.directory / "daemon.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for fd, place in ((null, 0), (log, 1), (log, 2)):
+        os.dup2(fd, place)
+    os.closerange(3, write)
+    os.closerange(write + 1, 65536)
+    daemon.main(plan, write)

@@ -163,26 +163,28 @@ def reason_of(stop: Record) -> str:
 
 
 # Commands that let the target run. As they are, they would block the interface until it stops.
-RESUMES = ("fg", "c", "continue", "s", "step", "n", "next", "si", "stepi", "ni", "nexti", "fin", "finish", "u", "until")
+RESUMES: tuple[str, ...] = ("fg", "c", "continue", "s", "step", "n", "next", "si", "stepi", "ni", "nexti", "fin", "finish", "u", "until")
 RESUMES += ("adv", "advance", "j", "jump", "signal", "rc", "rs", "rn", "rsi", "rni")
 
 
 def in_background(command: str) -> str:
     """The command, with the `&` that lets GDB go on listening while the target runs."""
+    return f"{command} &" if resumes(command) and not command.rstrip().endswith("&") else command
+
+
+def resumes(command: str) -> bool:
     word = command.split()[0].partition("/")[0] if command.split() else ""
-    resumes = word in RESUMES or word.startswith("reverse-") or (len(word) >= 4 and "continue".startswith(word))
-    return f"{command} &" if resumes and not command.rstrip().endswith("&") else command
+    return word in RESUMES or word.startswith("reverse-") or (len(word) >= 4 and "continue".startswith(word))
 
 
-# Commands that go on reading lines until an `end`: given alone they would wait for more.
-BLOCKS = ("while", "if", "define", "document", "commands", "python", "py", "compile", "while-stepping", "stepping")
-FORBIDDEN = {"pi": "python", "python-interactive": "python", "guile-repl": "guile", "gr": "guile"}
+# Commands that go on reading lines until an `end`.
+BLOCKS = ("while", "if", "define", "document", "commands", "while-stepping", "stepping", "python", "py")
+PYTHON = {"pi": "python", "python-interactive": "python"}
 
 
 def needs_file(command: str) -> bool:
-    """Whether a command is to be run as a script: it has several lines, begins a block, or is long."""
-    words = command.split()
-    return "\n" in command or len(command) > 1000 or bool(words and words[0] in BLOCKS[:6])
+    """Whether a command is to be run as a script: it has several lines, or is too long for one."""
+    return "\n" in command or len(command) > 1000
 
 
 def unusable(command: str) -> str:
@@ -190,8 +192,12 @@ def unusable(command: str) -> str:
     words = command.split()
     if not words:
         return "an empty command does nothing here"
-    if words[0] in FORBIDDEN and len(words) == 1:
-        return f"{words[0]} reads from a terminal: use {FORBIDDEN[words[0]]} with its code, or attach"
+    if words[0] in PYTHON and len(words) == 1:
+        return f"{words[0]} reads from a terminal: use python with its code, or attach"
+    if words[0] in BLOCKS and "\n" not in command and not (words[0] in ("python", "py") and len(words) > 1):
+        return f"{words[0]} goes on until `end`: give all of its lines"
+    if words[:3] == ["set", "logging", "redirect"]:
+        return "the session itself reads GDB's output: it cannot be redirected"
     if "\0" in command:
         return "a command has no NUL"
     return ""

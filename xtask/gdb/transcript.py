@@ -32,6 +32,8 @@ def comment(reply: dict[str, Any]) -> str:
 
 
 def line_of(entry: Entry) -> str:
+    if entry.verb == "attach":
+        return "# A person was attached from here on: what they typed is not in this script."
     words = [entry.verb, "--timeout", f"{entry.timeout_s:g}", '"$name"']
     line = " ".join(['"$gdb_session"', words[0], "--name", words[3], *words[1:3]])
     return f"{line} -- {shlex.quote(entry.text)}" if entry.verb == "cmd" else line

@@ -13,7 +13,7 @@ from typing import Any
 
 from .core import Core, Place
 from .mi import Record
-from .target import unusable
+from .target import resumes, unusable
 
 Request = dict[str, Any]
 Reply = dict[str, Any]
@@ -110,7 +110,10 @@ class Verbs:
         core, text = self.core, str(request.get("text", "")).strip()
         with core.cond:
             stops = core.target.stops
-        if problem := unusable(text):
+        problem = unusable(text)
+        if core.target.guest_end and resumes(text):
+            problem = f"the guest has ended ({core.target.guest_end}): it can be looked at, but not continued"
+        if problem:
             return self.reply(stops, request, problem)
         if not core.turn.acquire(timeout=max(0.0, deadline - time.monotonic())):
             return self.reply(stops, request, busy=True)
@@ -133,7 +136,7 @@ class Verbs:
         if result is None:
             return self.reply(stops, request, busy=True)
         error = error_of(result)
-        if core.target.running and not error:
+        if core.target.running or core.target.stops != stops:
             core.settle(deadline)
         return self.reply(stops, request, error)
 
@@ -182,7 +185,7 @@ class Verbs:
                 core.turn.release()
         with core.cond:
             reply: Reply = {"status": core.target.status(), "stop_reason": "", "pc": place.pc, "where": place.where}
-            if reply["status"] != "running":
+            if reply["status"] not in ("running", "busy"):
                 reply["stop_reason"] = core.target.stop_reason()
             return reply | {"attached": bool(core.attached), "serial_bytes": core.serial.end}
 
