@@ -57,6 +57,7 @@ class Declared:
     args: tuple[Arg, ...]
     flags: tuple[str, ...]
     body: Body
+    needs_kernel: bool = True
 
     def usage(self) -> str:
         words = [f"cairn {self.name}"]
@@ -68,11 +69,13 @@ class Declared:
 COMMANDS: dict[str, Declared] = {}
 
 
-def command(name: str, brief: str, *args: Arg, flags: tuple[str, ...] = ()) -> Callable[[Body], Body]:
+def command(
+    name: str, brief: str, *args: Arg, flags: tuple[str, ...] = (), needs_kernel: bool = True
+) -> Callable[[Body], Body]:
     """Declares a command. The function's docstring is the rest of its help."""
 
     def declare(body: Body) -> Body:
-        COMMANDS[name] = Declared(name, brief, (body.__doc__ or "").strip(), args, flags, body)
+        COMMANDS[name] = Declared(name, brief, (body.__doc__ or "").strip(), args, flags, body, needs_kernel)
         return body
 
     return declare
@@ -117,6 +120,8 @@ def execute(declared: Declared, line: str) -> None:
     try:
         parsed, json = parse(declared, gdb.string_to_argv(line))
         target.begin()
+        if declared.needs_kernel:
+            target.require_kernel()
         declared.body(parsed, report)
     except CairnError as error:
         report.problem(str(error))

@@ -177,7 +177,7 @@ def list_command(args: Args, report: Report) -> None:
         table.rows.append({**row, "element": f"({kind} *){node - offset:#x}"} if kind else {**row})
 
 
-@command("core", "load a memory core (dump-guest-memory), paged or not", Arg("file", "text"))
+@command("core", "load a memory core (dump-guest-memory), paged or not", Arg("file", "text"), needs_kernel=False)
 def core(args: Args, report: Report) -> None:
     """A core made with paging=true has virtual addresses and is loaded as it is. One of physical memory gets
     program headers for the kernel's virtual addresses added at its end first, found by a walk of the kernel's

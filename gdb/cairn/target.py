@@ -1,7 +1,7 @@
 """The debugged kernel: memory, symbols, types, CPUs. The one place, with command.py, that talks to GDB.
 
-Data is read a whole structure at a time and decoded by its DWARF type (Obj). Every read goes through
-read(), which keeps the deadline of the command under way."""
+Data is read a whole structure at a time and decoded by its DWARF type (Obj). Every read goes through read(),
+which keeps what one command has read, and its deadline."""
 
 from __future__ import annotations
 
@@ -17,24 +17,63 @@ from .walk import check_pointer
 INT_CODES = (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_ENUM, gdb.TYPE_CODE_BOOL, gdb.TYPE_CODE_CHAR, gdb.TYPE_CODE_PTR)
 BY_ADDRESS = (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION, gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_FUNC)
 LIMIT_S = 20.0
+PAGE = 4096
 _until = 0.0
+_limit_s = LIMIT_S
+_pages: dict[int, bytes] = {}  # empty: cannot be read
 
 
 def begin(limit_s: float = LIMIT_S) -> None:
     """A command starts: it may take this long, and knows nothing of how memory was before."""
-    global _until
+    global _until, _limit_s
+    _limit_s = limit_s
     _until = time.monotonic() + limit_s
     _strings.clear()
-    _caches.clear()
+    _pages.clear()
+
+
+def require_kernel() -> None:
+    """A stopped kernel or a core must be there: GDB would read the ELF file's own data instead."""
+    inferior = gdb.selected_inferior()
+    elf_symbols()
+    if not inferior.threads():
+        raise CairnError("no kernel: attach to one (target remote ...) or load a core (cairn core FILE)")
+    core = inferior.connection is not None and inferior.connection.type == "core"
+    if core and not _has_run():
+        raise CairnError("this core has no kernel addresses: load it with `cairn core FILE`")
+
+
+def _has_run() -> bool:
+    """Whether variables are those of a kernel at work: what the core lacks GDB takes from the ELF file."""
+    try:
+        return global_num("mem_total_pages") != 0
+    except Unreadable:
+        return False
 
 
 def read(addr: int, size: int, what: str = "memory") -> bytes:
-    if time.monotonic() > _until:
-        raise CairnError(f"gave up after {LIMIT_S:.0f} s, reading {what} at {addr:#x}")
-    try:
-        return bytes(gdb.selected_inferior().read_memory(addr & ~(-1 << 64), size))
-    except (gdb.error, OverflowError):
-        raise Unreadable(addr, what) from None
+    """Memory by whole pages, each fetched once a command: nothing moves while it runs, and a question to the
+    stub costs half a millisecond."""
+    addr &= ~(-1 << 64)
+    data = b""
+    while len(data) < size:
+        at = addr + len(data)
+        offset = at % PAGE
+        data += page(at - offset, what, at)[offset : offset + size - len(data)]
+    return data
+
+
+def page(base: int, what: str, wanted: int) -> bytes:
+    if base not in _pages:
+        if time.monotonic() > _until:
+            raise CairnError(f"gave up after {_limit_s:.0f} s, reading {what} at {wanted:#x}")
+        try:
+            _pages[base] = bytes(gdb.selected_inferior().read_memory(base, PAGE))
+        except (gdb.error, OverflowError):
+            _pages[base] = b""
+    if not _pages[base]:
+        raise Unreadable(wanted, what)
+    return _pages[base]
 
 
 def read_u64(addr: int) -> int:
@@ -50,7 +89,6 @@ def read_u8(addr: int) -> int:
 _types: dict[str, gdb.Type] = {}
 _fields: dict[tuple[str, str], tuple[int, gdb.Type] | None] = {}
 _strings: dict[int, str] = {}
-_caches: dict[str, object] = {}
 
 
 def type_of(name: str) -> gdb.Type:

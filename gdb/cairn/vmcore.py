@@ -1,6 +1,6 @@
 """Memory cores of physical memory, made readable at the kernel's virtual addresses. Pure: files only.
 
-QEMU's dump-guest-memory without paging writes program headers whose virtual addresses are all 0. The tables
+QEMU's dump-guest-memory without paging writes program headers that know physical addresses only. The tables
 of the kernel are walked in the file, and for each stretch that they map a program header is added that points
 to the data that is there already. The new headers go to the end of the file."""
 
@@ -139,7 +139,7 @@ def make_virtual(path: str, root_variable: int, image_base: int, port: ModuleTyp
     address of the kernel's pointer to its top table."""
     with open(path, "rb") as stream:
         fields, segments = read_segments(stream)
-        if any(s.kind == PT_LOAD and s.vaddr for s in segments):
+        if any(s.kind == PT_LOAD and s.vaddr >= port.KERNEL_HALF for s in segments):
             return 0
         memory = Physical(stream, segments)
         root = memory.u64(root_variable - image_base)

@@ -21,6 +21,7 @@ OWNER_MASK = ~1
 VARIABLE = re.compile(r"^\d+:\s+.*\b(?:spinlock|mutex|rwsem)\s+(\w+);$")
 FILE = re.compile(r"^File (.*):$")
 LOCK_NAME = re.compile(r"[a-z][a-z0-9_ .>/-]+$", re.ASCII | re.IGNORECASE)
+_listings: dict[str, str] = {}  # GDB's answers: a look through all its symbols takes long
 SPIN_SLOW = ("spin_lock_slow",)
 
 
@@ -34,7 +35,9 @@ class Lock:
 def named_locks(kind: str) -> Iterator[Lock]:
     """Locks that are variables by themselves."""
     file = ""
-    for line in gdb.execute(f"info variables -q -t {kind}", to_string=True).splitlines():
+    if kind not in _listings:
+        _listings[kind] = gdb.execute(f"info variables -q -t {kind}", to_string=True)
+    for line in _listings[kind].splitlines():
         header = FILE.match(line)
         if header:
             file = header[1]

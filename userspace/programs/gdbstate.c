@@ -139,6 +139,16 @@ static void pending(void)
 		pause();
 }
 
+/* So that some slabs are half full. */
+static void opens_and_closes(void)
+{
+	for (int i = 0; i < 500; i++)
+		if (open("/tmp/a-file", O_RDONLY) < 0)
+			abort();
+	syscall(SYS_close_range, 100, ~0u, 0);
+	syscall(SYS_close_range, 10, ~0u, 0);
+}
+
 int main(void)
 {
 	int console, file, timer;
@@ -169,6 +179,7 @@ int main(void)
 	child("zombie", ends);
 	child("stopped", stops);
 	child("pending", pending);
+	opens_and_closes();
 	*(volatile char *)PAGES = 'A'; /* ours again after the forks */
 	usleep(300000);
 	dprintf(console, "gdbstate ready\n");

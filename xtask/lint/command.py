@@ -85,6 +85,9 @@ def check_types(context: Context) -> list[str]:
         raise Missing("mypy is not installed (scripts/setup.sh test)")
     scripts = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "scripts").rglob("*")) if is_python(path)]
     complaints = tool(["/usr/bin/mypy", "--strict", "--no-error-summary"], ["xtask"])
+    # The directory of the GDB commands has the name of GDB's own module: it brings its own settings.
+    commands = ["/usr/bin/mypy", "--no-error-summary", "--config-file", "gdb/mypy.ini"]
+    complaints += tool(commands, ["-p", "cairn", "-m", "damage"])
     for name in scripts:  # each is a program of its own, a module named __main__
         complaints += tool(["/usr/bin/mypy", "--strict", "--no-error-summary", "--scripts-are-modules"], [name])
     return complaints

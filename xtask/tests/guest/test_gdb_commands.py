@@ -1,0 +1,320 @@
+"""The `cairn` commands of gdb/, on a guest of four CPUs that userspace/programs/gdbstate.c has brought into a
+known state: live over QEMU's stub, on memory cores, and on memory that was damaged on purpose.
+
+One boot serves all: its cores are taken first, then GDB runs once for each kind, in batch mode."""
+
+from __future__ import annotations
+
+import json
+import re
+import select
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ...build import Build
+from ...guest import launch
+from ...guest.machine import QMP, SERIAL, GuestSpec, find_machine
+from ...guest.qmp import Qmp
+from ...initramfs import Initramfs
+from .conftest import ARCH, BUILD, REPO
+
+READY = b"gdbstate ready"
+BOOT_LIMIT_S, GDB_LIMIT_S = 60.0, 120.0
+BANNED = ("Traceback", "Python Exception", "internal error", "Error occurred in Python")
+MARK = "@@@ "
+
+# Every command with arguments that fit the state; all must work, live and on cores. (sigframe is asked for
+# by the thread's name, which becomes its number.)
+GOOD = (
+    "ps", "ps --threads", "bt", "bt all", "bt running --lines", "bt {reader} --user", "current", "runq", "locks",
+    "locks --all", "waitq", "waitq rcu_wait", "futex", "vmmap 1", "vmmap 1 --rss", "pt 0x10000000 1",
+    "pt 0x10001000 1", "pt 0x10002000 1", "pt 0x10004000 1", "pt 0x30000000 1", "pt kernel_main", "pt 0x8000000000000000",
+    "page 0x10000000 1", "page 0x10005000 1", "page 0x200", "page &kernel_root", "heap --check", "vmalloc", "slab",
+    "slab thread", "slab --check", "files 1", "mounts", "proc 1", "proc {threads}", "pstree", "syscalls {reader}",
+    "syscalls {threads}", "signals {pending}", "sigframe {alternate}", "sigframe {normal}", "sigframe {reader}",
+    "timers", "irqs", "rcu", "percpu", "percpu preempt_count", "percpu current_thread 2", "dmesg 10", "stage",
+    "sysinfo", "sym kernel_main", "sym &run_queues", "list all_threads 'struct thread' all_link", "events", "check",
+)  # fmt: skip
+# What must be refused, and in which words.
+REFUSED = {
+    "nonsense": "there is no command nonsense",
+    "ps --nonsense": "unknown option --nonsense",
+    "vmmap": "PID missing",
+    "vmmap x": "PID is a number, not x",
+    "vmmap 31999": "there is no process or thread 31999",
+    "files 1 2": "one argument too many",
+    "bt 31999": "there is no thread 31999",
+    "pt no_such_symbol": "no_such_symbol",
+    "page 0x7777777777": "is no memory",
+    "page 0x30000000 1": "has no page in address space of 1",
+    "sigframe {reader} 0x30000000": "is not mapped",
+    "percpu nonsense": "there is no per-CPU variable nonsense",
+    "slab 0x1234": "is in no slab",
+    "path 0x1234": "is no file, dentry or inode",
+    "list 0x1234": "0x1234 is no kernel address",
+    "dmesg 0": "0 lines cannot be shown",
+    "core /dev/null": "not a little-endian ELF64 file",
+}
+
+
+@dataclass(frozen=True)
+class State:
+    gdb_socket: Path
+    paged: Path
+    physical: Path
+    raw: Path  # as physical, never loaded by cairn core
+
+
+def wait_ready(guest: launch.Guest) -> None:
+    seen = b""
+    deadline = time.monotonic() + BOOT_LIMIT_S
+    while READY not in seen:
+        assert time.monotonic() < deadline and guest.poll() is None, seen[-2000:]
+        channels = [channel for name, channel in guest.channels.items() if name != QMP]
+        for ready in select.select(channels, [], [], 0.2)[0]:
+            data = ready.recv(65536)
+            if ready is guest.channels[SERIAL]:
+                seen += data
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[State]:
+    """The guest, stopped, and its cores."""
+    directory = tmp_path_factory.mktemp("gdb")
+    build = Build(ARCH, out=REPO / BUILD)
+    archive = Initramfs()
+    archive.file("init", build.user("gdbstate"), 0o755)
+    archive.write(directory / "initramfs.cpio")
+    socket = directory / "gdb"
+    spec = GuestSpec(
+        find_machine(ARCH, None), build.kernel, directory / "initramfs.cpio", "", 4, "128M", gdb_socket=socket
+    )
+    with launch.ended_at_exit(launch.launch(spec, directory)) as guest:
+        wait_ready(guest)
+        qmp = Qmp(guest.channels[QMP])
+        cores = [directory / f"{name}.core" for name in ("paged", "physical", "raw")]
+        found = State(socket, *cores)
+        qmp.execute("stop", timeout_s=10.0)
+        for path, paging in ((found.paged, True), (found.physical, False), (found.raw, False)):
+            qmp.execute("dump-guest-memory", {"paging": paging, "protocol": f"file:{path}"}, timeout_s=60.0)
+        yield found
+
+
+def gdb(target: list[str], commands: list[str]) -> list[str]:
+    """Runs commands in one batch; what each printed."""
+    kernel = str(REPO / BUILD / "cairn.elf")
+    script = ["set pagination off", "source gdb/load.py", *target]
+    args = ["gdb", "-nx", "-q", "-batch", kernel]
+    for line in script:
+        args += ["-ex", line]
+    for line in commands:
+        args += ["-ex", f"echo \\n{MARK}\\n", "-ex", line]
+    args += ["-ex", f"echo \\n{MARK}\\n", "-ex", "disconnect"]  # detaching would let the guest run
+    done = subprocess.run(
+        args, cwd=REPO, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        timeout=GDB_LIMIT_S, check=False,
+    )  # fmt: skip
+    text = done.stdout.decode(errors="replace")
+    for word in BANNED:
+        assert word not in text, text[max(0, text.index(word) - 500) : text.index(word) + 1500]
+    parts = text.split(f"\n{MARK}")
+    assert len(parts) == len(commands) + 2, text[-3000:]
+    return [part.strip() for part in parts[1:-1]]
+
+
+def attach(state: State) -> list[str]:
+    return [f"target remote {state.gdb_socket}"]
+
+
+def rows(answer: dict[str, Any], table: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = answer["tables"][table]
+    return found
+
+
+def names(target: list[str]) -> dict[str, int]:
+    """Numbers of the first thread of each name."""
+    answer = json.loads(gdb(target, ["cairn ps --json"])[0])
+    found: dict[str, int] = {}
+    for row in rows(answer, "threads"):
+        found.setdefault(row["comm"], row["tid"])
+    return found
+
+
+def good_answers(target: list[str]) -> dict[str, dict[str, Any]]:
+    numbers = names(target)
+    lines = [f"cairn {command.format(**numbers)} --json" for command in GOOD]
+    answers = dict(zip(GOOD, (json.loads(text) for text in gdb(target, lines))))
+    wrong = {command: answer["problems"] for command, answer in answers.items() if answer["problems"]}
+    assert not wrong
+    return answers
+
+
+@pytest.fixture(scope="module", params=["live", "paged core", "physical core"])
+def answers(request: pytest.FixtureRequest, state: State) -> dict[str, dict[str, Any]]:
+    targets = {
+        "live": attach(state),
+        "paged core": [f"core-file {state.paged}"],
+        "physical core": [f"cairn core {state.physical}"],
+    }
+    return good_answers(targets[request.param])
+
+
+def test_threads(answers: dict[str, dict[str, Any]]) -> None:
+    found = rows(answers["ps"], "threads")
+    states = {row["comm"]: row["s"] for row in found}
+    assert states["reader"] == states["futex"] == "S" and states["stopped"] == "T"
+    assert sum(row["comm"] == "computes" for row in found) == 6
+    assert any(row["comm"].startswith("idle") for row in found) and states["rcu"] == "D"
+    assert [row["pid"] for row in rows(answers["ps"], "zombies")]
+
+
+def test_running_threads(answers: dict[str, dict[str, Any]]) -> None:
+    found = rows(answers["current"], "cpus")
+    assert len(found) == 4 and [row["cpu"].rstrip("*") for row in found] == ["0", "1", "2", "3"]
+    assert sum(row["comm"] == "computes" for row in found) >= 3
+    queued = rows(answers["runq"], "queued")
+    assert sum(row["comm"] == "computes" for row in queued) == 6
+
+
+def test_backtraces(answers: dict[str, dict[str, Any]]) -> None:
+    [table] = answers["bt {reader} --user"]["tables"].values()
+    places = [row["where"] for row in table]
+    assert any(place.startswith("pipe_read+") for place in places), places
+    assert any(place.startswith("syscall_entry+") for place in places), places
+    assert places[-1].startswith("user mode: /init+"), places
+    everyone = answers["bt all"]["tables"]
+    assert len(everyone) >= 20 and all(everyone.values())
+    ends = [table[-1]["where"] for table in everyone.values()]
+    known = ("user mode:", "thread_entry", "start64", "ap_entry")
+    assert all(end.startswith(known) for end in ends), ends
+
+
+def test_waiting(answers: dict[str, dict[str, Any]]) -> None:
+    futexes = rows(answers["futex"], "waiters")
+    assert len(futexes) == 3 and {row["value"] for row in futexes} == {"0"}
+    assert any(row["comm"] == "reader" for row in rows(answers["waitq"], "sleepers"))
+    assert [row["thread"] for row in rows(answers["waitq rcu_wait"], "waiters")] == ["thread -1 (rcu)"]
+    kinds = {row["kind"] for row in rows(answers["locks --all"], "held")}
+    assert kinds == {"spinlock", "mutex", "rwsem"}
+
+
+def accesses(answer: dict[str, Any]) -> dict[tuple[str, str], tuple[bool, str]]:
+    return {
+        (row["mode"], row["access"]): (row["works"], f"{row['why']} | {row['then']}") for row in rows(answer, "accesses")
+    }
+
+
+def test_page_tables(answers: dict[str, dict[str, Any]]) -> None:
+    touched = accesses(answers["pt 0x10000000 1"])
+    assert touched["user", "write"][0] and not touched["user", "execute"][0]
+    assert "NX" in touched["user", "execute"][1] and "error code 0x15" in touched["user", "execute"][1]
+    untouched = accesses(answers["pt 0x10001000 1"])["user", "write"]
+    assert not untouched[0] and "error code 0x6" in untouched[1] and "resolved" in untouched[1]
+    kept = accesses(answers["pt 0x10002000 1"])["user", "read"]
+    assert "PROT_NONE" in kept[1] and "SEGV_ACCERR" in kept[1]
+    shared = accesses(answers["pt 0x10004000 1"])
+    assert shared["user", "read"][0] and "error code 0x7" in shared["user", "write"][1]
+    assert "copied" in shared["user", "write"][1]
+    assert "SEGV_MAPERR" in accesses(answers["pt 0x30000000 1"])["user", "read"][1]
+    kernel = accesses(answers["pt kernel_main"])
+    assert kernel["kernel", "execute"][0] and not kernel["kernel", "write"][0] and not kernel["user", "read"][0]
+    assert "not canonical" in accesses(answers["pt 0x8000000000000000"])["kernel", "read"][1]
+
+
+def test_memory(answers: dict[str, dict[str, Any]]) -> None:
+    mappings = {row["start"]: row for row in rows(answers["vmmap 1 --rss"], "mappings")}
+    assert mappings["0x10000000"]["prot"] == "rw-p" and mappings["0x10000000"]["rss_kib"] == 4
+    assert mappings["0x10002000"]["prot"] == "---p" and mappings["0x10005000"]["name"] == "/tmp/a-file"
+    assert {"[heap]", "[stack]", "[vdso]"} <= {row["name"] for row in mappings.values()}
+    assert "anonymous memory of thread 1 (init) at 0x10000000" in answers["page 0x10000000 1"]["notes"][0]
+    assert "page 0 of the page cache of inode" in answers["page 0x10005000 1"]["notes"][0]
+    assert "kernel image" in answers["page 0x200"]["notes"][0]
+    totals = {row["what"]: row["pages"] for row in rows(answers["heap --check"], "totals")}
+    assert 0 < totals["free in lists"] < totals["total"] < 128 * 256
+    caches = {row["cache"]: row for row in rows(answers["slab"], "caches")}
+    assert caches["thread"]["active"] >= 20 and caches["file"]["empty"] >= 0
+
+
+def test_files(answers: dict[str, dict[str, Any]]) -> None:
+    paths = [row["path"] for row in rows(answers["files 1"], "files")]
+    assert "/dev/console" in paths and "/tmp/a-file" in paths and any("timerfd" in path for path in paths)
+    assert sum(path.startswith("pipe:[") for path in paths) == 2
+    assert [row["path"] for row in rows(answers["mounts"], "mounts")] == ["/", "/dev"]
+
+
+def test_signals(answers: dict[str, dict[str, Any]]) -> None:
+    alternate = {row["what"]: row["value"] for row in rows(answers["sigframe {alternate}"], "frame 0")}
+    assert alternate["on"] == "alternate stack, 0x20000000 to 0x20010000"
+    assert alternate["signal"] == "SIGUSR1, SI_TKILL" and alternate["its stack"].split(": ")[1].startswith("normal stack")
+    normal = {row["what"]: row["value"] for row in rows(answers["sigframe {normal}"], "frame 0")}
+    assert normal["on"].startswith("normal stack, [stack]") and normal["signal"] == "SIGUSR2, SI_TKILL"
+    assert "in no signal handler" in answers["sigframe {reader}"]["notes"][0]
+    pending = {(row["of"], row["signal"]) for row in rows(answers["signals {pending}"], "pending")}
+    assert ("process", "SIGRTMIN+2") in pending and any(signal == "SIGUSR1" for _, signal in pending)
+
+
+def test_system_calls(answers: dict[str, dict[str, Any]]) -> None:
+    last = rows(answers["syscalls {reader}"], "calls")[-1]
+    assert last["call"] == "read" and last["result"] == "(under way)"
+    threads = rows(answers["syscalls {threads}"], "calls")
+    assert len({row["tid"] for row in threads}) == 4
+    assert sum(row["call"] == "futex" and row["result"] == "(under way)" for row in threads) == 3
+
+
+def test_the_rest(answers: dict[str, dict[str, Any]]) -> None:
+    assert any("tick" in row["fn"] for row in rows(answers["timers"], "timers"))
+    assert any("serial" in row["handlers"] for row in rows(answers["irqs"], "lines"))
+    assert len(rows(answers["rcu"], "cpus")) == len(rows(answers["percpu preempt_count"], "values")) == 4
+    assert len(answers["dmesg 10"]["notes"]) == 10
+    assert rows(answers["sysinfo"], "system")[3]["value"] == "0 1 2 3"
+    assert len(rows(answers["list all_threads 'struct thread' all_link"], "elements")) >= 20
+    assert len(rows(answers["pstree"], "processes")) >= 14
+
+
+def test_refusals(state: State) -> None:
+    """Live; in words, never a traceback (gdb() looks for one)."""
+    target = attach(state)
+    numbers = names(target)
+    said = gdb(target, [f"cairn {command.format(**numbers)}" for command in REFUSED])
+    for (command, words), text in zip(REFUSED.items(), said):
+        assert words in text and text.count("\n") <= 1, f"cairn {command}: {text}"
+
+
+def test_help_and_completion(state: State) -> None:
+    listed, helped, commands, options, numbers = gdb(
+        attach(state), ["cairn --json", "help cairn pt", "complete cairn ", "complete cairn ps --", "complete cairn vmmap "]
+    )
+    found = [row["command"].split()[1] for row in rows(json.loads(listed), "commands")]
+    assert len(found) >= 20
+    assert {f"cairn {name}" for name in found} <= set(commands.splitlines())
+    assert "usage: cairn pt ADDR [PID] [--json]" in helped
+    assert "cairn ps --threads" in options and "cairn vmmap 1" in numbers.splitlines()
+    assert {word.split()[0] for word in GOOD} | {"core", "path"} == set(found)
+
+
+def test_no_kernel(state: State) -> None:
+    """Without a target; without an ELF file; with a core that has no kernel addresses."""
+    [text] = gdb([], ["cairn ps"])
+    assert text == "cairn ps: no kernel: attach to one (target remote ...) or load a core (cairn core FILE)"
+    [text] = gdb(["file", *attach(state)], ["cairn ps"])
+    assert "no kernel symbols" in text
+    [text] = gdb([f"core-file {state.raw}"], ["cairn ps"])
+    assert text == "cairn ps: this core has no kernel addresses: load it with `cairn core FILE`"
+
+
+def test_damage(state: State) -> None:
+    """Each damaged structure is named in an error, in no time; nothing hangs, nothing shows a traceback."""
+    [text] = gdb(attach(state), ["source gdb/damage.py"])
+    assert "DAMAGE-END" in text
+    cases = [json.loads(line.removeprefix("DAMAGE ")) for line in text.splitlines() if line.startswith("DAMAGE ")]
+    assert len(cases) >= 60
+    wrong = [one for one in cases if "broken" in one or not re.search(one["pattern"], one["error"]) or one["took_s"] > 15]
+    assert not wrong, json.dumps(wrong, indent=1)
+    [name] = [one for one in cases if one["case"] == "thread: name"]
+    assert "\\x1b[2J" in name["text"] and "\x1b" not in name["text"]
