@@ -64,7 +64,6 @@ class Checker:
     def __init__(self, graph: Graph, policy: HotPolicy) -> None:
         self.graph, self.policy, self.image = graph, policy, graph.image
         self.findings: list[Finding] = []
-        self.reached: dict[int, Function] = {}
         self.resolved = self.resolve()
 
     # --- names -----------------------------------------------------------------------------------
@@ -182,7 +181,10 @@ class Checker:
                 text = f"{key:#x} is called and holds no function"
                 self.add(Finding("unknown", entry.name, f"{entry.name} -> {key:#x}", text))
                 continue
-            self.reached[node.function.start] = node.function
+            for problem in node.problems:
+                name = node.function.name
+                at = self.path(cause, key, Site(None, None, 0))
+                self.add(Finding("unbounded", entry.name, f"{entry.name} -> {name}", f"{name}: {problem}", at))
             for site in node.sites:
                 path = self.path(cause, key, site)
                 depth = site.depth if site.new_stack else best[key] + site.depth
@@ -244,12 +246,7 @@ class Checker:
             self.forbidden(entry, function, path)
             return None
         inner = self.graph.node(target)
-        if inner is None:
-            return target
-        for problem in inner.problems:
-            subject = f"{entry.name} -> {function.name}"
-            self.add(Finding("unbounded", entry.name, subject, f"{function.name}: {problem}", path))
-        return inner.key
+        return inner.key if inner else target
 
     def forbidden(self, entry: Entry, function: Function, path: list[Step]) -> None:
         group, why = self.resolved.forbidden[function.start]

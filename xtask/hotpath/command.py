@@ -71,7 +71,7 @@ def examine(options: argparse.Namespace) -> Outcome:
     build, program = make_build(options)
     started = time.monotonic()
     image = Image.load(build.kernel, build.directory / "cairn.map")
-    graph = Graph(image, PORTS[options.arch]())
+    graph = Graph(image, PORTS[options.arch](), ROOT)
     checker = Checker(graph, policy)
     results = checker.run()
     counts = {} if options.static else measure(policy, graph, checker, build.directory, program, options.runs)

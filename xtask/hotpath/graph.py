@@ -44,15 +44,16 @@ class Node:
 
 
 class Graph:
-    def __init__(self, image: Image, port: Port) -> None:
-        self.image, self.port = image, port
+    def __init__(self, image: Image, port: Port, root: Path) -> None:
+        """root: the directory that the link map's names start from."""
+        self.image, self.port, self.root = image, port, root
         self.nodes: dict[int, Node] = {}
         self.files: dict[str, dict[str, Compiled]] = {}
 
     def compiled_file(self, object_file: str) -> dict[str, Compiled]:
         """What the compiler wrote about an object; empty for assembly."""
         if object_file not in self.files:
-            path = Path(object_file.removesuffix(".o") + ".ci")
+            path = self.root / (object_file.removesuffix(".o") + ".ci")
             if object_file.endswith(".c.o") and not path.is_file():
                 raise ImageError(f"{path} is not there: a kernel built by gcc with -fcallgraph-info=su is needed")
             self.files[object_file] = parse(path.read_text()) if path.is_file() else {}

@@ -9,14 +9,15 @@ RECORD_KIND = {"reach": "reach", "pointer": "reach", "stack": "budget", "budget"
 
 
 def waived(root: Path, kind: str, subject: str) -> str | None:
-    """The ID of a valid record for this finding, or None. Findings of other kinds cannot be waived."""
+    """The ID of a valid record for this finding, or None. Findings of other kinds cannot be waived, and
+    nothing is where the records or the policy cannot be read."""
     record_kind = RECORD_KIND.get(kind)
     if record_kind is None:
         return None
+    from ..policy import git, policyfile, records  # needed only when something is wrong
+
     try:
-        from ..policy import records
-    except ImportError:
+        found = records.waived(record_kind, subject, str(root))
+    except (OSError, git.GitError, policyfile.PolicyError, records.RecordError):
         return None
-    lookup = getattr(records, "waiver", None)
-    found = lookup(root, record_kind, subject) if lookup else None
-    return str(found) if found else None
+    return found.id if found else None
