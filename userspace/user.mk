@@ -1,14 +1,14 @@
-# Programs for the kernel: static ELF with the host's C library, so that the very same stagetest runs on
-# Linux (the oracle) and in Cairn.
+# Programs for the kernel: static ELF with the port's C library, so that the very same stagetest runs on
+# Linux (the oracle; another port's under its emulator) and in Cairn. tests/ARCH/ holds what is the port's own.
 #   make user              $(O)/user/init, $(O)/user/stagetest
 #   make test-user-host    every test of stagetest on the host (as root)
 
-USER_CC ?= gcc
+USER_CC ?= $(CROSS)gcc
 USER_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
-	-fno-omit-frame-pointer -fno-toplevel-reorder -D_GNU_SOURCE -MMD -MP
+	-fno-omit-frame-pointer -fno-toplevel-reorder -D_GNU_SOURCE -MMD -MP -Iuserspace/tests/$(ARCH)
 user_objs = $(patsubst userspace/%.c,$(O)/user/obj/%.o,$(sort $(wildcard userspace/$(1)/*.c)))
 USER_INIT_OBJS := $(call user_objs,init)
-USER_TEST_OBJS := $(call user_objs,tests)
+USER_TEST_OBJS := $(call user_objs,tests) $(call user_objs,tests/$(ARCH))
 
 $(O)/user/obj/%.o: userspace/%.c userspace/user.mk
 	@mkdir -p $(@D)

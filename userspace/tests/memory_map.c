@@ -1,5 +1,6 @@
 /* Mapping, unmapping, protection, the heap. */
 #include "stagetest.h"
+#include "port.h"
 #include <setjmp.h>
 #include <sys/resource.h>
 
@@ -124,12 +125,10 @@ TEST(mprotect_call, "mprotect takes effect at once, splits areas, and back")
 
 static void *make_code(void *p)
 {
-#if defined(__x86_64__)
-	memcpy(p, "\xb8\x2a\0\0\0\xc3", 6); /* mov $42, %eax; ret */
-#elif defined(__aarch64__)
-	memcpy(p, "\x40\x05\x80\x52\xc0\x03\x5f\xd6", 8);
-	__builtin___clear_cache(p, (char *)p + 8);
-#endif
+	static const unsigned char code[] = { PORT_RETURN_42 };
+
+	memcpy(p, code, sizeof(code));
+	__builtin___clear_cache(p, (char *)p + sizeof(code));
 	return p;
 }
 

@@ -244,7 +244,8 @@ TEST(efault_partial, "a transfer that runs into a bad page does what it can")
 	CHECK_EQ(pwrite(fd, p, 300, 0), 300);
 	n = pread(fd, p + PAGE - 100, 300, 0);
 	CHECK(n == 100 || (n == -1 && errno == EFAULT));
-	CHECK_ERRNO(syscall(SYS_open, p + PAGE - 3, O_RDONLY), EFAULT); /* a string that runs off */
+	CHECK_ERRNO(syscall(SYS_openat, AT_FDCWD, p + PAGE - 3, O_RDONLY),
+		    EFAULT); /* a string that runs off */
 	memcpy(p + PAGE - 2, "/", 2);
 	close(OK(open(p + PAGE - 2, O_RDONLY))); /* one that ends just in time */
 }

@@ -102,54 +102,6 @@ TEST(sigsegv_kills, "an unhandled or blocked SIGSEGV ends the process")
 	CHECK_KILLED(pid, SIGSEGV);
 }
 
-TEST(sigfpe_sigill, "division by zero, bad instructions and breakpoints become signals")
-{
-	volatile int zero = 0;
-
-	on_siginfo(SIGFPE, catch, 0);
-	on_siginfo(SIGILL, catch, 0);
-	on_siginfo(SIGTRAP, catch, 0);
-#if defined(__x86_64__)
-	if (sigsetjmp(jump, 1) == 0) {
-		hits = 7 / zero;
-		FAIL("divided by zero");
-	}
-	CHECK(info.si_signo == SIGFPE && info.si_code == FPE_INTDIV);
-#endif
-	(void)zero;
-	if (sigsetjmp(jump, 1) == 0)
-		__builtin_trap();
-	CHECK(info.si_signo == SIGILL || info.si_signo == SIGTRAP);
-	CHECK(info.si_addr != NULL);
-#if defined(__x86_64__)
-	if (sigsetjmp(jump, 1) == 0)
-		__asm__ volatile("int3");
-	CHECK(info.si_signo == SIGTRAP);
-#endif
-}
-
-TEST(privileged_instruction, "a privileged instruction is SIGSEGV, the kernel goes on")
-{
-#if defined(__x86_64__)
-	on_siginfo(SIGSEGV, catch, 0);
-	if (sigsetjmp(jump, 1) == 0) {
-		__asm__ volatile("hlt");
-		FAIL("hlt ran");
-	}
-	if (sigsetjmp(jump, 1) == 0) {
-		__asm__ volatile("mov %%cr3, %%rax" ::: "rax");
-		FAIL("cr3 was read");
-	}
-	if (sigsetjmp(jump, 1) == 0) {
-		__asm__ volatile("out %%al, $0x80" ::: "memory");
-		FAIL("out ran");
-	}
-	CHECK_EQ(hits, 3);
-#else
-	SKIP("x86_64 only");
-#endif
-}
-
 TEST(sigbus_past_end, "touching a mapping behind the end of its file is SIGBUS")
 {
 	int fd = temp_fd();
@@ -276,74 +228,6 @@ TEST(stack_overflow_kills, "no room for a signal frame: SIGSEGV ends the process
 		exit(overflow(0));
 	}
 	CHECK_KILLED(pid, SIGSEGV);
-}
-
-static void clobber_fpu(int sig)
-{
-	volatile double x = 1.0;
-
-	(void)sig;
-	for (int i = 0; i < 50; i++)
-		x = x * 1.7 + 3;
-#if defined(__x86_64__)
-	__asm__ volatile(
-		"pxor %%xmm0, %%xmm0; pxor %%xmm7, %%xmm7; pxor %%xmm15, %%xmm15; fninit; fldpi" ::
-			: "xmm0", "xmm7", "xmm15", "st");
-#endif
-	hits++;
-}
-
-TEST(fpu_across_signal, "floating-point registers come through a handler unharmed")
-{
-	on_signal(SIGUSR1, clobber_fpu, 0);
-	for (int i = 1; i <= 20; i++) {
-		double a = i * 1.25, b = i / 3.0;
-#if defined(__x86_64__)
-		long nr = SYS_kill, ret, pid = getpid(), sig = SIGUSR1;
-		double x0 = a, x7 = b, x15 = a * b;
-
-		__asm__ volatile("movsd %1, %%xmm0; movsd %2, %%xmm7; movsd %3, %%xmm15; syscall;"
-				 "movsd %%xmm0, %1; movsd %%xmm7, %2; movsd %%xmm15, %3"
-				 : "=a"(ret), "+m"(x0), "+m"(x7), "+m"(x15)
-				 : "0"(nr), "D"(pid), "S"(sig)
-				 : "rcx", "r11", "memory", "xmm0", "xmm7", "xmm15");
-		CHECK(ret == 0 && x0 == a && x7 == b && x15 == a * b);
-#else
-		raise(SIGUSR1);
-		CHECK(a == i * 1.25 && b == i / 3.0);
-#endif
-		CHECK_EQ(hits, i);
-	}
-}
-
-static void skip_write(int sig, siginfo_t *si, void *ctx)
-{
-	ucontext_t *uc = ctx;
-
-	(void)sig;
-	info = *si;
-	hits++;
-#if defined(__x86_64__)
-	uc->uc_mcontext.gregs[REG_RIP] += 3; /* the length of: movb %al,(%rbx) is 2, + nop */
-	uc->uc_mcontext.gregs[REG_RAX] = 4242;
-#else
-	uc->uc_mcontext.pc += 4;
-#endif
-}
-
-TEST(ucontext_change, "a handler may change the registers it returns to")
-{
-#if defined(__x86_64__)
-	unsigned long rax = 1;
-
-	on_siginfo(SIGSEGV, skip_write, 0);
-	__asm__ volatile("movb %%al, (%1); nop" : "+a"(rax) : "b"(bad_address()) : "memory");
-	CHECK_EQ(hits, 1);
-	CHECK_EQ(rax, 4242);
-#else
-	(void)skip_write;
-	SKIP("x86_64 only");
-#endif
 }
 
 TEST(alarm_itimer, "alarm and setitimer send SIGALRM, once or again and again")

@@ -4,6 +4,7 @@
  */
 #include <arch/irq.h>
 #include <arch/regs.h>
+#include <arch/time.h>
 #include <asm/entry.h>
 #include <asm/gic.h>
 #include <entry/irq.h>
@@ -15,6 +16,7 @@ void interrupt_dispatch(struct regs *regs)
 	unsigned id = gic_id(ack);
 
 	if (likely(id == gic_timer_irq)) {
+		timer_quiet(); /* a level: it would be back at once */
 		gic_eoi(ack);
 		timer_dispatch();
 	} else if (id < IPI_KINDS) {

@@ -67,8 +67,8 @@ syscall_entry:
 	RECORD_RESULT
 	msr daifset, #6
 	ldr w9, [x19, #THREAD_FLAGS]
-	tst w9, #TF_WORK_MASK
-	b.ne .Lwork
+	tst w9, #TF_SYSCALL_WORK_MASK
+	b.ne .Lcall_work
 .Lleave:
 	ldr x9, [sp, #REGS_SP]
 	ldp x10, x11, [sp, #REGS_PC]
@@ -80,6 +80,10 @@ syscall_entry:
 	ldr x30, [sp, #REGS_X30]
 	add sp, sp, #REGS_SIZE
 	eret
+.Lcall_work:
+	mov x0, sp
+	bl syscall_exit_work
+	b .Lleave
 .Lunknown:
 	bl syscall_unknown
 	b .Lresult
@@ -93,7 +97,6 @@ return_to_user:
 	ldr w9, [x9, #THREAD_FLAGS]
 	tst w9, #TF_WORK_MASK
 	b.eq .Lleave
-.Lwork:
 	mov x0, sp
 	bl return_to_user_work
 	b .Lleave

@@ -3,9 +3,7 @@
  * bases, 32-bit code, vector registers across handlers. Most of it must end the program that tries, and
  * nothing else.
  */
-#include "stagetest.h"
-
-#if defined(__x86_64__)
+#include "../stagetest.h"
 #include <asm/prctl.h>
 #include <cpuid.h>
 #include <ucontext.h>
@@ -268,4 +266,3 @@ TEST(x86_avx_signal, "all of a wide vector register comes through a handler and 
 		in[i % 4] += (uint64_t)i << 40;
 	}
 }
-#endif

@@ -1,0 +1,4 @@
+/* What the tests need to know of x86_64. */
+#pragma once
+#define PORT_MACHINE "x86_64" /* as uname(2) says */
+#define PORT_RETURN_42 0xb8, 0x2a, 0, 0, 0, 0xc3 /* mov $42, %eax; ret */
