@@ -75,6 +75,8 @@ def grown(old: int, new: int, percent: float) -> bool:
 def compare(checker: Checker, old: Record, new: Record, percent: float, measured: bool) -> list[str]:
     """Lines of the delta; what is worse than the baseline allows becomes findings."""
     lines: list[str] = []
+    if old.get("compiler") != new["compiler"]:
+        lines.append(f"compiler: {old.get('compiler')} -> {new['compiler']}")
     for name, entry in new["entries"].items():
         before = old["entries"].get(name)
         if before is None:

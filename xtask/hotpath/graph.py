@@ -194,6 +194,8 @@ class Graph:
             leave(None, depth, insn.table)
             return []
         if insn.kind is Kind.END:
+            if depth and not new and insn.mnemonic.startswith("ret"):  # to an address that was pushed
+                node.problems.append(f"returns at {insn.address:#x} with {depth} bytes of its own on the stack")
             return []
         depth, new = (0, True) if insn.new_stack else (max(depth + insn.grows, 0), new)
         return go(after)

@@ -158,6 +158,12 @@ def test_other_jumps_in_assembly(mini: Mini, jump: str) -> None:
     mini.check().only("pointer" if "*" in jump else "reach")
 
 
+def test_return_to_a_pushed_address(mini: Mini) -> None:
+    mini.sources["kernel/arch/mini/detour.S"] = ASM.replace("jmp klog", "pushq $klog\n\tret")
+    mini.change("kernel/arch/mini/entry.S", "popq %rdi", "call detour\n\tpopq %rdi")
+    assert "8 bytes of its own on the stack" in mini.check().only("unbounded").text
+
+
 def test_table_of_functions_in_assembly_is_followed(mini: Mini) -> None:
     table = "\n\t.section .rodata\n\t.type table, @object\ntable:\n\t.quad step_one, klog\n\t.size table, . - table\n"
     mini.sources["kernel/arch/mini/detour.S"] = ASM.replace("jmp klog", "jmp *table(, %rdi, 8)") + table
