@@ -3,7 +3,8 @@
  *
  * Order: a CPU puts itself into mm->cpumask before it loads the tables (both are serialising), and a
  * flusher changes entries before it reads the mask. So either the flusher sees the CPU, or the CPU loads
- * tables that are changed already.
+ * tables that are changed already. Where TLBs are invalidated by broadcast, the mask only says who has to
+ * leave an address space that ends.
  */
 #include <debug/inject.h>
 #include <lib/atomic.h>
@@ -81,6 +82,10 @@ void tlb_flush_range(struct mm *mm, uptr_t start, uptr_t end, bool tables)
 
 	if (INJECT("tlb_no_flush"))
 		return;
+	if (ARCH_TLB_BROADCAST) {
+		arch_tlb_broadcast(mm, start, end, tables);
+		return;
+	}
 	smp_mb(); /* the changed entries before the mask */
 	flush(&f, READ_ONCE(mm->cpumask), this_cpu_read(tlb_loaded_mm) == mm);
 }
@@ -89,7 +94,10 @@ void tlb_flush_kernel(vaddr_t start, vaddr_t end)
 {
 	struct flush f = { NULL, start, end, false };
 
-	flush(&f, READ_ONCE(cpu_online_mask), true);
+	if (ARCH_TLB_BROADCAST)
+		arch_tlb_broadcast(NULL, start, end, false);
+	else
+		flush(&f, READ_ONCE(cpu_online_mask), true);
 }
 
 void tlb_leave_mm(struct mm *mm)
@@ -104,4 +112,5 @@ void tlb_leave_mm(struct mm *mm)
 	if (unlikely(others))
 		smp_call(others, flush_remote, &f);
 	preempt_enable();
+	arch_mmu_release(mm);
 }

@@ -10,7 +10,8 @@
 #include <asm/mmu.h>
 
 /* Physical memory as firmware describes it; filled before kernel_main's memory start. */
-enum memrange_kind { MEM_USABLE, MEM_RESERVED, MEM_ACPI, MEM_KERNEL, MEM_INITRD };
+/* MEM_FIRMWARE: tables that may be read, and memory that stays firmware's. */
+enum memrange_kind { MEM_USABLE, MEM_RESERVED, MEM_FIRMWARE, MEM_KERNEL, MEM_INITRD };
 struct memrange {
 	paddr_t base;
 	u64 size;
@@ -48,6 +49,15 @@ void arch_mmu_destroy(pte_t *root);
 struct mm;
 /* Makes mm's tables current on this CPU (NULL: kernel_root). Preemption off. */
 void arch_mmu_activate(struct mm *mm);
+/* No CPU has mm's tables loaded, or will load them: what the port keeps for it (mm->asid) ends. */
+void arch_mmu_release(struct mm *mm);
+
+/*
+ * Ports whose CPUs invalidate each other's TLBs define ARCH_TLB_BROADCAST as 1, and this: [start, end) of mm
+ * (NULL: kernel addresses) is gone from every TLB. tables: page tables were taken out too. The others
+ * define it as 0, and are sent cross-CPU calls (arch/common/tlb.c).
+ */
+void arch_tlb_broadcast(struct mm *mm, vaddr_t start, vaddr_t end, bool tables);
 
 /* TLB of this CPU only. */
 static inline void arch_tlb_flush_page(vaddr_t va);

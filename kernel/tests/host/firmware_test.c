@@ -5,14 +5,14 @@
 
 /* <asm/pte.h> is the port's; the map needs no entries. */
 #define PAGE_SIZE 4096ul
-enum memrange_kind { MEM_USABLE, MEM_RESERVED, MEM_ACPI, MEM_KERNEL, MEM_INITRD };
+enum memrange_kind { MEM_USABLE, MEM_RESERVED, MEM_FIRMWARE, MEM_KERNEL, MEM_INITRD };
 struct memrange {
 	paddr_t base;
 	u64 size;
 	enum memrange_kind kind;
 };
 #define MEMMAP_TYPES_GIVEN
-#include "../../arch/x86_64/boot/memmap.c"
+#include "../../arch/common/memmap.c"
 #include "../../arch/x86_64/cpu/acpi_parse.c"
 
 #define SPACE 64 /* quarter pages in the model's world */
@@ -21,7 +21,7 @@ struct memrange {
 static int strength(int kind)
 {
 	static const int of[] = { [MEM_USABLE] = 1,
-				  [MEM_ACPI] = 2,
+				  [MEM_FIRMWARE] = 2,
 				  [MEM_INITRD] = 3,
 				  [MEM_KERNEL] = 4,
 				  [MEM_RESERVED] = 5 };

@@ -8,7 +8,7 @@
 #include <arch/debug.h>
 #include <arch/mmu.h>
 #include <asm/boot.h>
-#include "memmap.h"
+#include "../../common/memmap.h"
 
 #define PVH_MEMMAP_MAX 128
 #define LOW_MEMORY_END 0xa0000
@@ -46,7 +46,7 @@ static enum memrange_kind kind_of(u32 type)
 {
 	switch (type) {
 	case PVH_MEM_RAM: return MEM_USABLE;
-	case PVH_MEM_ACPI: return MEM_ACPI;
+	case PVH_MEM_ACPI: return MEM_FIRMWARE;
 	default: return MEM_RESERVED;
 	}
 }

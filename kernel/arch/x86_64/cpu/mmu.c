@@ -157,3 +157,8 @@ void arch_mmu_activate(struct mm *mm)
 {
 	write_cr3(virt_to_phys(mm ? mm->root : kernel_root));
 }
+
+void arch_mmu_release(struct mm *mm)
+{
+	(void)mm; /* there are no identifiers of address spaces here */
+}

@@ -3,6 +3,8 @@
 #include <arch/pte.h>
 #include <asm/cpu.h>
 
+#define ARCH_TLB_BROADCAST 0
+
 static __always_inline void arch_tlb_flush_page(vaddr_t va)
 {
 	asm volatile("invlpg (%0)" : : "r"(va) : "memory");

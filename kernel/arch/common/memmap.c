@@ -11,7 +11,7 @@ static int kind_strength(enum memrange_kind kind)
 {
 	switch (kind) {
 	case MEM_USABLE: return 1;
-	case MEM_ACPI: return 2;
+	case MEM_FIRMWARE: return 2;
 	case MEM_INITRD: return 3;
 	case MEM_KERNEL: return 4;
 	default: return 5;

@@ -6,7 +6,7 @@
 
 /*
  * Sorts ranges that may overlap and be empty into out: where several cover an address the one of the
- * strongest kind counts (usable < ACPI < initrd < kernel < reserved). Usable parts are shrunk to whole
+ * strongest kind counts (usable < firmware < initrd < kernel < reserved). Usable parts are shrunk to whole
  * pages, neighbours of one kind merged. Returns how many, or -E2BIG when they do not fit (out holds the
  * lowest then).
  */

@@ -1,0 +1,312 @@
+/*
+ * The interrupt controller: GICv2, or GICv3 by its system registers; and interrupts between CPUs.
+ *
+ * All shared lines go to the boot CPU. Masking is by registers that set or clear single bits, so there is no
+ * lock. One priority for everything: interrupts do not nest. Message-signalled interrupts are those of a
+ * GICv2m frame; a GICv3 has them only through its ITS, which is not driven. Manual: GICv2 (IHI 0048), GICv3
+ * (IHI 0069); bindings arm,gic.yaml, arm,gic-v3.yaml.
+ */
+#include <arch/cpu.h>
+#include <arch/mmu.h>
+#include <asm/boot.h>
+#include <asm/cpu.h>
+#include <asm/gic.h>
+#include <core/irq.h>
+#include <debug/klog.h>
+#include <debug/panic.h>
+#include <lib/errno.h>
+#include <mm/vmalloc.h>
+#include "dt.h"
+#include "smp.h"
+
+enum gicd {
+	GICD_CTLR = 0x0,
+	GICD_TYPER = 0x4,
+	GICD_IGROUPR = 0x80,
+	GICD_ISENABLER = 0x100,
+	GICD_ICENABLER = 0x180,
+	GICD_ICACTIVER = 0x380,
+	GICD_IPRIORITYR = 0x400,
+	GICD_ITARGETSR = 0x800,
+	GICD_ICFGR = 0xc00,
+	GICD_SGIR = 0xf00,
+	GICD_IROUTER = 0x6000,
+};
+enum gicc { GICC_CTLR = 0x0, GICC_PMR = 0x4, GICC_IAR = 0xc, GICC_EOIR = 0x10 };
+enum gicr { GICR_TYPER = 0x8, GICR_WAKER = 0x14, GICR_SGI = 0x10000 };
+#define GICD_CTLR_ARE 0x10
+#define GICD_CTLR_GROUPS 0x3
+#define GICD_CTLR_RWP 0x80000000u
+#define GICR_TYPER_LAST 0x10
+#define GICR_TYPER_VLPIS 0x2
+#define GICR_FRAMES 0x20000 /* bytes of a CPU's two frames; twice that with virtual LPIs */
+#define WAKER_SLEEP 2
+#define WAKER_ASLEEP 4
+#define PRIORITY 0xa0a0a0a0u
+#define PRIORITY_ALL 0xf0
+#define REGIONS_MAX 4
+#define WAIT_LIMIT 1000000
+
+#define ICC_PMR "s3_0_c4_c6_0"
+#define ICC_IAR1 "s3_0_c12_c12_0"
+#define ICC_EOIR1 "s3_0_c12_c12_1"
+#define ICC_BPR1 "s3_0_c12_c12_3"
+#define ICC_CTLR "s3_0_c12_c12_4"
+#define ICC_SRE "s3_0_c12_c12_5"
+#define ICC_IGRPEN1 "s3_0_c12_c12_7"
+#define ICC_SGI1R "s3_0_c12_c11_5"
+#define icc_write(name, v) asm volatile("msr " name ", %0" : : "r"((u64)(v)) : "memory")
+
+static bool v3; /* [I] */
+static volatile char *gicd, *gicc; /* [I] mapped */
+static volatile char *regions[REGIONS_MAX]; /* [I] redistributors, mapped */
+static u64 region_sizes[REGIONS_MAX]; /* [I] */
+static unsigned nr_lines; /* [I] INTIDs that there are */
+static u8 cpu_target[MAX_CPUS]; /* [I] GICv2: each CPU's bit */
+static paddr_t msi_frame; /* [I] 0: none */
+static unsigned msi_end; /* [I] */
+static unsigned next_msi; /* [a] */
+
+u32 gic_ack(void)
+{
+	u64 iar;
+
+	if (!v3)
+		return mmio_read32(gicc + GICC_IAR);
+	asm volatile("mrs %0, " ICC_IAR1 "\n\tdsb sy" : "=r"(iar) : : "memory");
+	return (u32)iar;
+}
+
+void gic_eoi(u32 iar)
+{
+	if (!v3) {
+		mmio_write32(gicc + GICC_EOIR, iar);
+		return;
+	}
+	icc_write(ICC_EOIR1, iar);
+	isb();
+}
+
+static volatile char *map_reg(int node, unsigned i, u64 *size)
+{
+	u64 base;
+
+	return fdt_reg(&device_tree, node, i, &base, size) ? mmio_map(base, *size) : NULL;
+}
+
+static void wait_clear(volatile char *reg, u32 bits)
+{
+	for (unsigned i = 0; i < WAIT_LIMIT && mmio_read32(reg) & bits; i++)
+		cpu_relax();
+}
+
+/* Lines of one kind's first register word: group 1, priority, nothing active, masked. */
+static void start_lines(volatile char *frame, unsigned first)
+{
+	mmio_write32(frame + GICD_ICENABLER + first / 8, ~0u);
+	mmio_write32(frame + GICD_ICACTIVER + first / 8, ~0u);
+	if (v3)
+		mmio_write32(frame + GICD_IGROUPR + first / 8, ~0u);
+	for (unsigned i = first; i < first + 32; i += 4)
+		mmio_write32(frame + GICD_IPRIORITYR + i, PRIORITY);
+}
+
+static void start_distributor(void)
+{
+	mmio_write32(gicd + GICD_CTLR, 0);
+	nr_lines = min(((mmio_read32(gicd + GICD_TYPER) & 0x1f) + 1) * 32, 1020u);
+	for (unsigned i = GIC_SPI_BASE; i < nr_lines; i += 32)
+		start_lines(gicd, i);
+	if (!v3) {
+		mmio_write32(gicd + GICD_CTLR, 1);
+		return;
+	}
+	wait_clear(gicd + GICD_CTLR, GICD_CTLR_RWP);
+	mmio_write32(gicd + GICD_CTLR, GICD_CTLR_ARE | GICD_CTLR_GROUPS);
+	wait_clear(gicd + GICD_CTLR, GICD_CTLR_RWP);
+}
+
+static void find_msi_frame(int gic)
+{
+	int node = fdt_compatible(&device_tree, gic, "arm,gic-v2m-frame");
+	volatile char *regs;
+	u64 base, size;
+	u32 type;
+
+	if (!fdt_reg(&device_tree, node, 0, &base, &size))
+		return;
+	regs = mmio_map(base, PAGE_SIZE);
+	if (!regs)
+		return;
+	type = mmio_read32(regs + 8);
+	next_msi = type >> 16 & 0x3ff;
+	msi_end = min(next_msi + (type & 0x3ff), (u32)NR_IRQS);
+	msi_frame = base;
+}
+
+static void map_v3(int node)
+{
+	u32 n = 1;
+
+	v3 = true;
+	(void)fdt_cell(&device_tree, node, "#redistributor-regions", 0, &n);
+	for (unsigned i = 0; i < min(n, (u32)REGIONS_MAX); i++)
+		regions[i] = map_reg(node, 1 + i, &region_sizes[i]);
+	if (!regions[0] || !cpu_has(CPUF_GICV3))
+		panic("gic: a GICv3 without redistributors or system registers");
+}
+
+static void map_v2(int node)
+{
+	u64 size;
+
+	gicc = map_reg(node, 1, &size);
+	if (!gicc)
+		panic("gic: no CPU interface");
+	find_msi_frame(node);
+}
+
+void gic_init(void)
+{
+	static const char *const v2_names[] = { "arm,cortex-a15-gic", "arm,gic-400",
+						"arm,cortex-a9-gic" };
+	const struct fdt *f = &device_tree;
+	int node = fdt_compatible(f, FDT_NONE, "arm,gic-v3");
+	bool is_v3 = node >= 0;
+	u64 size;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(v2_names) && node < 0; i++)
+		node = fdt_compatible(f, FDT_NONE, v2_names[i]);
+	gicd = map_reg(node, 0, &size);
+	if (!gicd)
+		panic("gic: the device tree has no interrupt controller of a known kind");
+	if (is_v3)
+		map_v3(node);
+	else
+		map_v2(node);
+	start_distributor();
+	log_info("gic: v%u, %u interrupts, %u of them messages", v3 ? 3 : 2, nr_lines,
+		 msi_end - next_msi);
+}
+
+/* This CPU's redistributor. */
+static volatile char *own_redistributor(void)
+{
+	u64 self = smp_affinity(read_sysreg(mpidr_el1));
+
+	self = (self >> 8 & 0xff000000) | (self & 0xffffff);
+	for (unsigned i = 0; i < REGIONS_MAX && regions[i]; i++)
+		for (u64 at = 0; at + GICR_FRAMES <= region_sizes[i];) {
+			volatile char *r = regions[i] + at;
+			u32 type = mmio_read32(r + GICR_TYPER);
+
+			if (mmio_read32(r + GICR_TYPER + 4) == self)
+				return r;
+			if (type & GICR_TYPER_LAST)
+				break;
+			at += type & GICR_TYPER_VLPIS ? 2 * GICR_FRAMES : GICR_FRAMES;
+		}
+	panic("gic: CPU %u has no redistributor", this_cpu());
+}
+
+static void init_cpu_v3(void)
+{
+	volatile char *r = own_redistributor();
+
+	mmio_write32(r + GICR_WAKER, mmio_read32(r + GICR_WAKER) & ~(u32)WAKER_SLEEP);
+	wait_clear(r + GICR_WAKER, WAKER_ASLEEP);
+	start_lines(r + GICR_SGI, 0);
+	mmio_write32(r + GICR_SGI + GICD_ISENABLER, 0xffffu | 1u << gic_timer_irq);
+	icc_write(ICC_SRE, 7);
+	isb();
+	icc_write(ICC_PMR, PRIORITY_ALL);
+	icc_write(ICC_BPR1, 0);
+	icc_write(ICC_CTLR, 0);
+	icc_write(ICC_IGRPEN1, 1);
+	isb();
+}
+
+static void init_cpu_v2(void)
+{
+	start_lines(gicd, 0);
+	cpu_target[this_cpu()] = (u8)mmio_read32(gicd + GICD_ITARGETSR);
+	mmio_write32(gicd + GICD_ISENABLER, 0xffffu | 1u << gic_timer_irq);
+	mmio_write32(gicc + GICC_PMR, PRIORITY_ALL);
+	mmio_write32(gicc + GICC_CTLR, 1);
+}
+
+void gic_init_cpu(void)
+{
+	if (v3)
+		init_cpu_v3();
+	else
+		init_cpu_v2();
+}
+
+static void send_sgi_v3(unsigned cpu, unsigned id)
+{
+	u64 a = smp_cpu_id(cpu);
+
+	icc_write(ICC_SGI1R, (a >> 32 & 0xff) << 48 | (a >> 4 & 0xf) << 44 |
+				     (a >> 16 & 0xff) << 32 | (u64)id << 24 |
+				     (a >> 8 & 0xff) << 16 | (u64)1 << (a & 0xf));
+	isb();
+}
+
+void arch_ipi_send(unsigned cpu, enum ipi_kind kind)
+{
+	dsb(ishst); /* what the other CPU is to find in memory */
+	if (v3)
+		send_sgi_v3(cpu, kind);
+	else
+		mmio_write32(gicd + GICD_SGIR, (u32)cpu_target[cpu] << 16 | kind);
+}
+
+void arch_irq_mask(unsigned irq)
+{
+	if (irq >= GIC_SPI_BASE && irq < nr_lines)
+		mmio_write32(gicd + GICD_ICENABLER + irq / 32 * 4, 1u << irq % 32);
+}
+
+void arch_irq_unmask(unsigned irq)
+{
+	if (irq >= GIC_SPI_BASE && irq < nr_lines)
+		mmio_write32(gicd + GICD_ISENABLER + irq / 32 * 4, 1u << irq % 32);
+}
+
+/* Shared lines only; the controller knows no falling edges and low levels. Lines are set up one by one. */
+int arch_irq_setup(unsigned irq, bool level, bool active_low)
+{
+	volatile char *config = gicd + GICD_ICFGR + irq / 16 * 4;
+	u32 bit = 2u << irq % 16 * 2;
+
+	if (irq < GIC_SPI_BASE || irq >= nr_lines || irq >= NR_IRQS || active_low)
+		return -EINVAL;
+	mmio_write32(config, level ? mmio_read32(config) & ~bit : mmio_read32(config) | bit);
+	if (v3) {
+		mmio_write32(gicd + GICD_IROUTER + 8 * irq, (u32)smp_cpu_id(0));
+		mmio_write32(gicd + GICD_IROUTER + 8 * irq + 4, (u32)(smp_cpu_id(0) >> 32));
+	} else {
+		*(volatile u8 *)(gicd + GICD_ITARGETSR + irq) = cpu_target[0];
+	}
+	return 0;
+}
+
+int arch_msi_alloc(unsigned *irq, u64 *address, u32 *data)
+{
+	unsigned n = __atomic_load_n(&next_msi, __ATOMIC_RELAXED);
+	int error;
+
+	do {
+		if (n >= msi_end)
+			return -ENOSPC;
+	} while (!__atomic_compare_exchange_n(&next_msi, &n, n + 1, false, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
+	error = arch_irq_setup(n, false, false);
+	if (error)
+		return error;
+	*irq = n;
+	*address = msi_frame + 0x40;
+	*data = n;
+	return 0;
+}

@@ -1,0 +1,87 @@
+/*
+ * Clock and timer: the generic timer's virtual counter and comparator of each CPU.
+ *
+ * The counter's rate is CNTFRQ_EL0, which firmware has set; it is the same on all CPUs, and runs from reset, so
+ * the clock's zero is taken at the boot CPU's start. The interrupt is a level (asm/time.h, timer_quiet()).
+ * Manual: Arm ARM, D11.
+ */
+#include <arch/cpu.h>
+#include <arch/time.h>
+#include <asm/cpu.h>
+#include <asm/gic.h>
+#include <debug/klog.h>
+#include <debug/panic.h>
+#include "dt.h"
+#include "timer.h"
+
+#define RATE_SHIFT 28
+#define RATE_DEFAULT 62500000
+#define CTL_ENABLE 1
+#define IRQ_VIRTUAL 2 /* its place in the node's list */
+
+struct arch_clock_params arch_clock_params;
+static u64 counts_per_ns; /* [I] fixed point, rounded up */
+u32 gic_timer_irq = 27;
+
+/* The largest shift whose multiplier fits 32 bits. */
+static void set_scale(u64 rate)
+{
+	struct arch_clock_params *p = &arch_clock_params;
+	u32 shift = 32;
+	u64 mult;
+
+	do
+		mult = (1000000000ull << --shift) / rate;
+	while (mult > 0xffffffff);
+	p->mult = (u32)mult;
+	p->shift = shift;
+	p->user_readable = true;
+	counts_per_ns = (rate << RATE_SHIFT) / 1000000000 + 1;
+}
+
+void timer_start(void)
+{
+	u64 rate = read_sysreg(cntfrq_el0) & 0xffffffff;
+
+	write_sysreg(cntv_ctl_el0, 0);
+	arch_clock_params.base = counter_read();
+	set_scale(rate ? rate : RATE_DEFAULT);
+}
+
+void timer_init(void)
+{
+	const struct fdt *f = &device_tree;
+	int node = fdt_compatible(f, FDT_NONE, "arm,armv8-timer");
+	struct dt_irq line;
+
+	if (dt_irq(node, IRQ_VIRTUAL, &line))
+		panic("timer: the device tree names no interrupt for it");
+	gic_timer_irq = line.irq;
+	log_info("clock: %llu kHz, interrupt %u",
+		 (unsigned long long)read_sysreg(cntfrq_el0) / 1000, line.irq);
+}
+
+void arch_timer_arm(u64 deadline_ns)
+{
+	const struct arch_clock_params *c = &arch_clock_params;
+
+	if (deadline_ns == ~0ull) {
+		write_sysreg(cntv_ctl_el0, 0);
+		return;
+	}
+	deadline_ns = deadline_ns > c->base_ns ? deadline_ns - c->base_ns : 0;
+	write_sysreg(cntv_cval_el0,
+		     c->base +
+			     (u64)(((unsigned __int128)deadline_ns * counts_per_ns) >> RATE_SHIFT) +
+			     1);
+	write_sysreg(cntv_ctl_el0, CTL_ENABLE);
+	isb();
+}
+
+void arch_delay_us(unsigned us)
+{
+	u64 end = arch_clock_ns() + us * 1000ull;
+
+	while (arch_clock_ns() < end)
+		cpu_relax();
+}

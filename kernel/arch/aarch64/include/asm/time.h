@@ -1,0 +1,33 @@
+/* The clock of aarch64 is the generic timer's virtual counter, scaled; see cpu/timer.c. */
+#pragma once
+#include <asm/cpu.h>
+
+/* The counter, not read ahead of what comes before. */
+static __always_inline u64 counter_read(void)
+{
+	u64 v;
+
+	asm volatile("isb; mrs %0, cntvct_el0" : "=r"(v) : : "memory");
+	return v;
+}
+
+static inline u64 arch_clock_raw_ns(u64 raw)
+{
+	u64 delta = raw - arch_clock_params.base;
+
+	return arch_clock_params.base_ns +
+	       (u64)(((unsigned __int128)delta * arch_clock_params.mult) >>
+		     arch_clock_params.shift);
+}
+
+static inline u64 arch_clock_ns(void)
+{
+	return arch_clock_raw_ns(counter_read());
+}
+
+/* The timer's interrupt is a level: it ends here, before timer_dispatch(), which may arm the next one. */
+static __always_inline void timer_quiet(void)
+{
+	write_sysreg(cntv_ctl_el0, 0);
+	isb();
+}
