@@ -19,9 +19,9 @@ GIT = ["git", "--no-replace-objects", "--literal-pathspecs"]
 USAGE = "usage: judge --base REV --head REV [--branch NAME] [--ff-only] [--json]"
 
 
-def git(*args: str) -> bytes:
+def git(*args: str, data: bytes = b"") -> bytes:
     environment = dict(os.environ, GIT_NO_REPLACE_OBJECTS="1", GIT_GRAFT_FILE=os.devnull)
-    done = subprocess.run([*GIT, *args], env=environment, capture_output=True, check=False)
+    done = subprocess.run([*GIT, *args], env=environment, input=data, capture_output=True, check=False)
     if done.returncode:
         raise LookupError(done.stderr.decode("utf-8", "replace").strip() or f"git {args[0]} failed")
     return done.stdout
@@ -52,18 +52,20 @@ def has_policy(commit: str) -> bool:
 def extract(commit: str, directory: str) -> int:
     """The checker's files of a commit into a directory; how many."""
     listing = git("ls-tree", "-r", "-z", "--full-tree", commit, "--", *CHECKER).decode("utf-8")
+    rows = [line.split("\t", 1) for line in listing.split("\0") if line]
+    blobs = [meta.split(" ")[2] for meta, _ in rows]
+    data = git("cat-file", "--batch", data="".join(blob + "\n" for blob in blobs).encode())
     count = 0
-    for line in listing.split("\0"):
-        if not line:
-            continue
-        meta, path = line.split("\t", 1)
-        mode, _, blob = meta.split(" ")
-        if not mode.startswith("100") or ".." in path.split("/"):
+    for meta, path in rows:
+        if not meta.startswith("100") or ".." in path.split("/"):
             raise LookupError(f"{path} of the base is not a plain file")
+        head, _, data = data.partition(b"\n")
+        size = int(head.split()[2])
         target = os.path.join(directory, path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         with open(target, "wb") as stream:
-            stream.write(git("cat-file", "blob", blob))
+            stream.write(data[:size])
+        data = data[size + 1 :]
         count += path.startswith("xtask/policy/")
     return count
 
