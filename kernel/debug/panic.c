@@ -51,6 +51,12 @@ static void report_frames(const char *of, uintptr_t pc, uintptr_t fp, const stru
 		for (unsigned i = 0; arch_regs_get(regs, i, &name, &value); i++)
 			event_hex(&report, name, value);
 		event_object_end(&report);
+	} else if (pc) {
+		/* It called panic(): what its other registers hold is this code's. */
+		event_object_begin(&report, "regs");
+		event_hex(&report, "ip", pc);
+		event_hex(&report, "fp", fp);
+		event_object_end(&report);
 	}
 	event_end(&report);
 }

@@ -15,6 +15,7 @@
 #include <arch/time.h>
 #include <arch/uaccess.h>
 #include <debug/event.h>
+#include <debug/inject.h>
 #include <debug/klog.h>
 #include <lib/format.h>
 #include <sched/mutex.h>
@@ -37,6 +38,7 @@ static char path[PATH_MAX]; /* [x] crash_lock */
 static u64 tokens_ns = BURST * (NSEC_PER_SEC / REFILL_PER_S); /* [x] crash_lock: time saved up */
 static u64 last_ns; /* [x] crash_lock */
 static u64 left_out; /* [a] reports not written, and not told yet */
+static u64 made; /* [a] */
 static struct ktimer flush_timer;
 static struct work flush_work;
 
@@ -271,9 +273,17 @@ void crash_take_calls(struct crash_calls *out)
 	sighand_unlock(sh, flags);
 }
 
+u64 crash_reports_made(void)
+{
+	return __atomic_load_n(&made, __ATOMIC_RELAXED);
+}
+
 void crash_report(const struct siginfo *info, const char *note, const struct crash_calls *calls)
 {
+	if (INJECT("crash_silent"))
+		return;
 	mutex_lock(&crash_lock);
+	__atomic_fetch_add(&made, 1, __ATOMIC_RELAXED);
 	if (take_token()) {
 		crash_log(info, note);
 		write_event(info, note, calls);

@@ -7,9 +7,9 @@ $(O)/user/%-musl: userspace/programs/%.c
 $(O)/user/%-dynamic: userspace/programs/%.c
 	@mkdir -p $(@D)
 	$(call say,USERCC,$@) gcc -O2 -Wall -Wextra -Werror $< -o $@ -lm
-$(O)/user/%: userspace/programs/%.c
+$(O)/user/%: userspace/programs/%.c userspace/programs/programs.mk
 	@mkdir -p $(@D)
-	$(call say,USERCC,$@) gcc -static -O2 -g -Wall -Wextra -Werror $< -o $@ -pthread
+	$(call say,USERCC,$@) gcc -static -O2 -g -fno-omit-frame-pointer -Wall -Wextra -Werror $< -o $@ -pthread
 
 programs: $(PROGRAMS) ## the programs that the guest tests run
 .PHONY: programs

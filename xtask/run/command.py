@@ -14,6 +14,7 @@ from typing import Any
 
 from .. import exitcodes, options as common
 from ..build import Build
+from ..crash import store
 from ..guest import launch, rundir
 from ..guest.events import EventStream, load_schema
 from ..guest.machine import EVENTS, SERIAL, STREAMS, GuestSpec, find_machine
@@ -241,6 +242,25 @@ def play(options: argparse.Namespace, spec: GuestSpec, directory: Path, launcher
     return outcome.exit_code
 
 
+def again(argv: list[str]) -> list[str]:
+    """The command that makes the same run again."""
+    return ["python3", "-m", "xtask", "run", *argv]
+
+
+def keep_crashes(options: argparse.Namespace, status: int, path: str, kernel: Path, directory: Path) -> None:
+    """Files what crashed; when that ended the run, says so."""
+    word = options.command[0] if options.command else None
+    binaries = {path: str(Path(word).resolve())} if word and Path(word).is_file() else {}
+    try:
+        kept = store.keep_run(directory, again(options.words), binaries, kernel)
+    except OSError as error:
+        print(f"xtask run: the crashes of this run could not be kept: {error}", file=sys.stderr)
+        return
+    if kept and status > 128:
+        title, where = kept[-1]
+        print(f"xtask run: {title}\nxtask run: more by scripts/crash_report.py {directory} ({where})", file=sys.stderr)
+
+
 def run(options: argparse.Namespace, launcher: launch.Launcher) -> int:
     build = common.make_build(options, ["kernel", "user"])
     build.require(build.user("init"))
@@ -258,11 +278,14 @@ def run(options: argparse.Namespace, launcher: launch.Launcher) -> int:
     initrd = directory / "initramfs.cpio"
     archive.write(initrd)
     try:
-        return play(options, make_spec(options, build, initrd, terminal), directory, launcher)
+        status = play(options, make_spec(options, build, initrd, terminal), directory, launcher)
+        keep_crashes(options, status, path, build.kernel, directory)
+        return status
     finally:
         initrd.unlink(missing_ok=True)  # may be large, and can be made again
 
 
 def main(argv: list[str], launcher: launch.Launcher = launch.launch) -> int:
     options = parse(argv)
+    options.words = argv
     return common.guarded("xtask run", lambda: run(options, launcher))

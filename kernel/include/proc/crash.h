@@ -24,6 +24,7 @@ void crash_report(const struct siginfo *info, const char *note, const struct cra
 /* What was left out since the last report becomes an event now: the machine is about to stop. */
 void crash_flush(void);
 void crash_take_calls(struct crash_calls *out); /* the current process's; no lock held */
+u64 crash_reports_made(void); /* since boot: written, or left out and counted */
 void crash_init(void);
 
 /* The name of a system call, or NULL; registered by entry/. */

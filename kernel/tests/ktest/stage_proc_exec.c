@@ -5,6 +5,7 @@
 #include <core/rcu.h>
 #include <core/time.h>
 #include <lib/format.h>
+#include <proc/crash.h>
 #include <stages_gen.h>
 
 #define BAD_PATH "/proc_test_bad"
@@ -261,6 +262,21 @@ int stage_user_fault_signal(struct stage *s)
 	STAGE_CHECK_EQ(s, status, WSTATUS_SIGNAL(SIGSEGV));
 	STAGE_CHECK_EQ(s, PROC_TEST_RUN(illegal, &status), 0);
 	STAGE_CHECK_EQ(s, status, WSTATUS_SIGNAL(SIGILL));
+	return 0;
+}
+
+/* Each death is reported once, whatever else becomes of it. */
+int stage_crash_reports(struct stage *s)
+{
+	u64 before = crash_reports_made();
+	u32 status;
+
+	STAGE_CHECK_EQ(s, PROC_TEST_RUN(fault, &status), 0);
+	STAGE_CHECK_EQ(s, crash_reports_made() - before, 1);
+	STAGE_CHECK_EQ(s, PROC_TEST_RUN(illegal, &status), 0);
+	STAGE_CHECK_EQ(s, crash_reports_made() - before, 2);
+	STAGE_CHECK_EQ(s, PROC_TEST_RUN(exit42, &status), 0);
+	STAGE_CHECK_EQ(s, crash_reports_made() - before, 2);
 	return 0;
 }
 

@@ -1,0 +1,12 @@
+#!/usr/bin/python3
+"""Crashes in a log, in words; see xtask/crash/command.py."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from xtask.crash.command import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
