@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -40,8 +41,9 @@ def read(path: Path) -> Record | None:
 
 def tier_symbols(image: Image, policy: HotPolicy) -> dict[str, Record]:
     """Where each symbol of the tier comes from: what its files define for others, and what the policy names."""
-    named = {name.partition(":")[0] for entry in policy.entries for name in entry.roots if not is_pattern(name)}
-    named |= {name.partition(":")[0] for m in policy.measures for name in (*m.start, *m.via, *m.stop)}
+    roots = [name for entry in policy.entries for name in entry.roots if not is_pattern(name)]
+    places = [name for m in policy.measures for name in (*m.start, *m.via, *m.stop)]
+    named = {re.split("[:+]", name)[0] for name in roots + places}
     found = {}
     for function in image.functions:
         own = function.source.startswith(policy.tier) and function.bind != "local"

@@ -77,6 +77,22 @@ class Checker:
             self.missing(where, f"{name}, and the kernel has no such function")
         return found
 
+    def places(self, name: str, where: str) -> list[int]:
+        """Addresses of `function`, or `function+0x80`: a vector table's entries have no names of their own."""
+        base, _, offset = name.partition("+")
+        try:
+            distance = int(offset, 0) if offset else 0
+        except ValueError:
+            self.missing(where, f"{name}, whose offset is no number")
+            return []
+        found = []
+        for function in self.lookup(base, where):
+            if function.holds(function.start + distance):
+                found.append(function.start + distance)
+            else:
+                self.missing(where, f"{name}, which lies outside {function.name}")
+        return found
+
     def missing(self, where: str, what: str) -> None:
         self.add(Finding("missing", "", f"{where}: {what}", f"{where} names {what}"))
 
@@ -105,7 +121,7 @@ class Checker:
             known.ends |= {f.start for f in self.lookup(name, "hotpath.ends")}
         for entry in self.policy.entries:
             where = f"hotpath.entry {entry.name}"
-            known.roots[entry.name] = [f.start for name in entry.roots for f in self.lookup(name, where)]
+            known.roots[entry.name] = [place for name in entry.roots for place in self.places(name, where)]
         self.check_declared()
         return known
 

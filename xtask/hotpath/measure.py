@@ -29,14 +29,15 @@ class Count:
 
 
 def places(graph: Graph, checker: Checker, names: tuple[str, ...], where: str) -> list[int]:
-    """Addresses: of a function's first instruction, or with `:mnemonic` of every such instruction in it."""
+    """Addresses: of a function's first instruction (or of one at `+0x80` from there), or with `:mnemonic` of
+    every such instruction in it."""
     found = []
     for name in names:
         symbol, _, mnemonic = name.partition(":")
+        if not mnemonic:
+            found += checker.places(symbol, where)
+            continue
         for function in checker.lookup(symbol, where):
-            if not mnemonic:
-                found.append(function.start)
-                continue
             inside = [i.address for i in graph.instructions(function) if i.mnemonic == mnemonic]
             if not inside:
                 checker.missing(where, f"{function.name} has no instruction {mnemonic}")

@@ -127,6 +127,19 @@ def test_what_is_named_must_exist(mini: Mini, row: str) -> None:
     assert "missing" in mini.check().kinds()
 
 
+def test_entry_inside_a_table_of_vectors(mini: Mini) -> None:
+    vectors = "\t.balign 128\nvectors:\n\tjmp 1f\n\t.balign 128\n\tcall klog\n\tiretq\n1:\tiretq\n\t.size vectors, . - vectors\n"
+    mini.change("kernel/arch/mini/entry.S", "\t.section .note", f"\t.type vectors, @function\n{vectors}\t.section .note")
+    text = mini.policy
+    mini.policy = text.replace('roots = ["entry"]', 'roots = ["vectors"]')
+    assert mini.check().kinds() == []
+    mini.policy = text.replace('roots = ["entry"]', 'roots = ["vectors+0x80"]')
+    assert [s.function.name for s in mini.check().only("reach").path] == ["vectors", "klog"]
+    for wrong in ("vectors+0x4000", "vectors+x"):
+        mini.policy = text.replace('roots = ["entry"]', f'roots = ["{wrong}"]')
+        mini.check().only("missing")
+
+
 def test_declaration_nobody_needs(mini: Mini) -> None:
     mini.policy += '[[hotpath.permits]]\nfrom = ["step_two"]\nto = ["klog"]\nwhy = "nobody calls it now"\n'
     mini.check().only("stale")
