@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "gen": ("xtask.gen", "make C headers from the tables (used by the Makefile)"),
     "docs": ("xtask.docs.command", "documents: what they name exists, what they show happens"),
     "hotpath": ("xtask.hotpath.command", "what the hot paths reach, their stack, their instructions"),
+    "trace": ("xtask.debug.trace", "decode the trace rings in a dump of the memory of the kernel"),
     "lint": ("xtask.lint.command", "formatting, static checks, layers"),
     "policy": ("xtask.policy.command", "what is protected, and whether it was approved"),
     "parity": ("xtask.parity.command", "how the ports compare, computed"),

@@ -5,6 +5,7 @@
  * only when it is not, walked again to the parent, whose lock is then held from the last lookup to the
  * creation. Manual: open(2), openat2(2).
  */
+#include <debug/trace.h>
 #include <uapi/statfs.h>
 #include "internal.h"
 
@@ -101,6 +102,7 @@ static int open_checked(const struct path *p, u32 flags, bool created, struct fi
 done:
 	f->mount = p->mount;
 	f->dentry = p->dentry;
+	TRACE(open, inode->ino, inode->mode, flags);
 	*out = f;
 	return 0;
 out_write:

@@ -1,5 +1,5 @@
 # Programs that the guest tests run: static, each from one file; threads64 with both C libraries.
-PROGRAMS := $(O)/user/crash $(O)/user/bombs $(O)/user/storm $(O)/user/threads64 $(O)/user/threads64-musl $(O)/user/hello-dynamic $(O)/user/gdbstate
+PROGRAMS := $(O)/user/traced $(O)/user/hostile $(O)/user/crash $(O)/user/bombs $(O)/user/storm $(O)/user/threads64 $(O)/user/threads64-musl $(O)/user/hello-dynamic $(O)/user/gdbstate
 
 $(O)/user/%-musl: userspace/programs/%.c
 	@mkdir -p $(@D)

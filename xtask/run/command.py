@@ -16,7 +16,7 @@ from .. import exitcodes, options as common
 from ..build import Build
 from ..crash import store
 from ..guest import launch, rundir
-from ..guest.events import EventStream, load_schema
+from ..guest.events import Event, EventStream, load_schema
 from ..guest.machine import EVENTS, SERIAL, STREAMS, GuestSpec, find_machine
 from ..guest.session import Chunk, Ended, Item, Session, Stop
 from ..guest.trace import Symbols, examine, format_frames
@@ -24,6 +24,7 @@ from ..stages.boot import last_lines, new_nonce
 from ..stages.report import kernel_frames
 from . import root
 from .bridge import Escape, Input, Output
+from .strace_output import Tracer
 from .terminal import RawTerminal, hint
 from .watch import Outcome, Watcher
 
@@ -44,12 +45,16 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--disk", action="append", default=[], type=Path, metavar="IMG")
     parser.add_argument("--qemu-arg", action="append", default=[], metavar="ARG", help="one more argument for QEMU")
     parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--strace", action="store_true", help="print the program's system calls, as strace -f does")
+    parser.add_argument("-o", "--strace-output", type=Path, metavar="FILE", help="to FILE, not to stderr")
     parser.add_argument("--tty", action="store_true", help="use the console as the program's terminal")
     parser.add_argument("--no-tty", action="store_true", help="use the ports even on a terminal")
     parser.add_argument("command", nargs="*", metavar="ELF [ARG...]", help="(a busybox shell)")
     before, dashes, after = split_command(argv)
     found = parser.parse_args(before)
     found.command = after if dashes else found.command
+    if found.strace_output and not found.strace:
+        parser.error("-o is where --strace writes: --strace is missing")
     return found
 
 
@@ -64,8 +69,9 @@ def split_command(argv: list[str]) -> tuple[list[str], bool, list[str]]:
 class Runner:
     """One run: the session, the streams and the watcher, moved by one loop."""
 
-    def __init__(self, session: Session, watcher: Watcher, terminal: bool, directory: Path) -> None:
+    def __init__(self, session: Session, watcher: Watcher, terminal: bool, tracer: Tracer | None) -> None:
         self.session = session
+        self.tracer = tracer
         self.watcher = watcher
         self.events = EventStream(load_schema(rundir.ROOT / "kernel" / "debug" / "events.tbl"))
         self.terminal = terminal
@@ -80,6 +86,8 @@ class Runner:
             if item.channel == EVENTS:
                 for event in self.events.feed(item.data):
                     self.watcher.event(event, time.monotonic())
+                    if self.tracer and isinstance(event, Event):
+                        self.tracer.event(event)
             elif item.channel in self.outputs:
                 self.outputs[item.channel].put(item.data)
         elif isinstance(item, (Stop, Ended)):
@@ -193,7 +201,8 @@ def seconds(at: float | None, since: float) -> float | None:
 
 
 def make_spec(options: argparse.Namespace, build: Build, initrd: Path, terminal: bool) -> GuestSpec:
-    words = ["run", f"nonce={new_nonce()}", "loglevel=3" if terminal else "", options.append]
+    traced = "debug=syscall,process,signal" if options.strace else ""
+    words = ["run", f"nonce={new_nonce()}", "loglevel=3" if terminal else "", traced, options.append]
     return GuestSpec(
         find_machine(options.arch, options.machine),
         build.kernel,
@@ -221,7 +230,8 @@ def play(options: argparse.Namespace, spec: GuestSpec, directory: Path, launcher
     with launch.ended_at_exit(guest):
         session = Session(guest, directory)
         watcher = Watcher(started, options.timeout)
-        runner = Runner(session, watcher, terminal, directory)
+        tracer = Tracer.create(options.arch, options.strace_output, terminal) if options.strace else None
+        runner = Runner(session, watcher, terminal, tracer)
         try:
             if terminal:
                 hint()
@@ -236,6 +246,8 @@ def play(options: argparse.Namespace, spec: GuestSpec, directory: Path, launcher
                 complain(runner, outcome, Symbols.load(spec.kernel), directory)
         finally:
             session.close()
+            if tracer:
+                tracer.close()
     if options.json:
         record = result_record(options, watcher, outcome, wall_s, directory)
         options.json.write_text(json.dumps(record, indent=1) + "\n")
