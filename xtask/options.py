@@ -23,8 +23,9 @@ EXIT_CODES: dict[type[Exception], int] = {
 
 
 def add_build_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--arch", default="x86_64", help="port (x86_64)")
-    parser.add_argument("--machine", help="board: q35 (default) or microvm")
+    parser.add_argument("--arch", default="x86_64", help="port: x86_64 (default) or aarch64")
+    parser.add_argument("--machine", help="board: q35 (default) or microvm; aarch64: virt (default) or virt-gic2")
+    parser.add_argument("--cpu", metavar="NAME", help="QEMU's name of a CPU (the machine's own)")
     parser.add_argument("--smp", type=int, default=1, metavar="N", help="CPUs, 1 to 8 (1)")
     parser.add_argument("--mem", default="1G", metavar="SIZE", help="memory (1G)")
     parser.add_argument("--kvm", action="store_true", help="use KVM where it works")
@@ -46,7 +47,7 @@ def make_build(options: argparse.Namespace, targets: list[str]) -> Build:
 
 
 def use_kvm(options: argparse.Namespace) -> bool:
-    if options.kvm and not launch.kvm_works():
+    if options.kvm and not launch.kvm_works(options.arch):
         print("xtask: KVM does not work here, using TCG", file=sys.stderr)
         return False
     return bool(options.kvm)

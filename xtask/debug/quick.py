@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import exitcodes, options as common
+from ..gdb.gdbproc import find_gdb
 from ..guest import launch, rundir
 from ..guest.events import Event, EventStream
 from ..guest.machine import EVENTS, SERIAL, GuestSpec, UsageError, find_machine
@@ -144,8 +144,8 @@ def patterns_of(options: argparse.Namespace) -> list[Pattern]:
     ]
 
 
-def gdb_command(kernel: Path, socket_path: Path) -> list[str]:
-    return ["gdb", "-q", str(kernel), "-ex", f"target remote {socket_path}"]
+def gdb_command(arch: str, kernel: Path, socket_path: Path) -> list[str]:
+    return [find_gdb(arch), "-q", str(kernel), "-ex", f"target remote {socket_path}"]
 
 
 def hold_for_gdb(session: Session, spec: GuestSpec) -> None:
@@ -156,9 +156,9 @@ def hold_for_gdb(session: Session, spec: GuestSpec) -> None:
     except QmpError:
         print("quick_debug: the guest is gone, nothing for GDB to look at", file=sys.stderr)
         return
-    command = gdb_command(spec.kernel, spec.gdb_socket)
+    command = gdb_command(spec.machine.arch, spec.kernel, spec.gdb_socket)
     print(f"quick_debug: the guest is stopped for: {' '.join(command[:3])} -ex '{command[4]}'", file=sys.stderr)
-    if sys.stdin.isatty() and shutil.which("gdb"):
+    if sys.stdin.isatty():
         subprocess.run(command, check=False)
         return
     print("quick_debug: interrupt (or end) this process to end the guest", file=sys.stderr)
@@ -233,6 +233,7 @@ def run(options: argparse.Namespace, launcher: launch.Launcher) -> int:
             " ".join(word for word in words if word),
             options.smp,
             options.mem,
+            options.cpu,
             kvm=common.use_kvm(options),
             gdb_socket=Path(directory) / "gdb" if options.gdb_on_fail else None,
             extra=options.extra,

@@ -137,7 +137,8 @@ def make_plan(options: argparse.Namespace, argv: list[str], build: Build, direct
     found = pack(options, build, initrd)
     machine = find_machine(options.arch, options.machine)
     spec = GuestSpec(
-        machine, build.kernel.resolve(), initrd, command_line(options), options.smp, options.mem, extra=options.extra
+        machine, build.kernel.resolve(), initrd, command_line(options), options.smp, options.mem,
+        options.cpu, extra=options.extra,
     )
     machines.check(spec)
     inside: dict[str, Any] = {

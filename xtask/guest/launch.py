@@ -57,7 +57,7 @@ class QemuGuest:
     def __init__(self, spec: machines.GuestSpec, directory: Path) -> None:
         machines.check(spec)
         if shutil.which(spec.machine.qemu) is None:
-            raise InfraError(f"{spec.machine.qemu} is not installed (try scripts/setup.sh build)")
+            raise InfraError(f"{spec.machine.qemu} is not installed (try scripts/setup.sh build aarch64)")
         self.channels: dict[str, socket.socket] = {}
         theirs: dict[str, socket.socket] = {}
         for name in spec.channels():
@@ -127,9 +127,9 @@ def unwind_on_signals() -> None:
         signal.signal(number, raise_stopped)
 
 
-def kvm_works(timeout_s: float = 2.0) -> bool:
+def kvm_works(arch: str, timeout_s: float = 2.0) -> bool:
     """Whether a QEMU with KVM comes up here within the time."""
-    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+    if arch != "x86_64" or not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return False
     args = ["qemu-system-x86_64", "-M", "microvm", "-accel", "kvm", "-cpu", "host", "-nodefaults"]
     args += ["-display", "none", "-S", "-qmp", "stdio"]

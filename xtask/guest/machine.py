@@ -31,21 +31,35 @@ class Machine:
     # instruction: sooner, and the same on every run of --icount. (device options, arguments)
     prompt: tuple[str, tuple[str, ...]]
     events: tuple[str, ...]  # arguments; the chardev is called events
+    image: str = ""  # what is booted, beside the ELF file; empty: that itself
+    words: str = ""  # for the kernel, on this board
 
 
 DEBUGCON = ("-device", "isa-debugcon,iobase=0xe9,chardev=events")
 X86_QEMU = "qemu-system-x86_64"
 PROMPT_MMIO = ("", ("-global", "virtio-mmio.ioeventfd=off"))
 X86_CPU = ("max", "max,-erms,-fsrm")
+ARM_QEMU = "qemu-system-aarch64"
+ARM_CPU = ("cortex-a72", "cortex-a72")
+SEMIHOSTING = ("-semihosting-config", "enable=on,target=native,chardev=events")
+MODERN_MMIO = ("", (*PROMPT_MMIO[1], "-global", "virtio-mmio.force-legacy=off"))
+ARM_BOOT = ("Image", "events=semihosting")
+
+
+def arm(name: str, board: str, cpu: tuple[str, str], mmio: tuple[str, tuple[str, ...]]) -> Machine:
+    return Machine("aarch64", name, ARM_QEMU, board, *cpu, "device", mmio, SEMIHOSTING, *ARM_BOOT)
+
 
 MACHINES: dict[tuple[str, str], Machine] = {
     (m.arch, m.name): m
     for m in (
         Machine("x86_64", "q35", X86_QEMU, "q35", *X86_CPU, "pci", (",ioeventfd=off", ()), DEBUGCON),
         Machine("x86_64", "microvm", X86_QEMU, "microvm,acpi=on", *X86_CPU, "device", PROMPT_MMIO, DEBUGCON),
+        arm("virt", "virt,gic-version=3", ARM_CPU, MODERN_MMIO),
+        arm("virt-gic2", "virt,gic-version=2", ("max", "max"), PROMPT_MMIO),
     )
 }
-DEFAULT_MACHINE = {"x86_64": "q35"}
+DEFAULT_MACHINE = {"x86_64": "q35", "aarch64": "virt"}
 
 
 def find_machine(arch: str, name: str | None) -> Machine:
@@ -62,17 +76,22 @@ class GuestSpec:
     """Everything that decides how a guest is started."""
 
     machine: Machine
-    kernel: Path
+    kernel: Path  # the ELF file, whatever the board boots
     initrd: Path | None
     cmdline: str
     smp: int = 1
     mem: str = "1G"
+    cpu: str | None = None  # None: the machine's
     kvm: bool = False
     icount: bool = False
     streams: bool = False  # the three ports of `xtask run`
     disks: list[Path] = field(default_factory=list)
     gdb_socket: Path | None = None
     extra: list[str] = field(default_factory=list)
+
+    @property
+    def image(self) -> Path:
+        return self.kernel.with_name(self.machine.image) if self.machine.image else self.kernel
 
     def channels(self) -> list[str]:
         return [SERIAL, EVENTS, QMP, *(STREAMS if self.streams else ())]
@@ -85,7 +104,7 @@ def check(spec: GuestSpec) -> None:
         raise UsageError("--icount counts with one CPU (more than one can livelock in QEMU)")
     if spec.icount and spec.kvm:
         raise UsageError("--icount needs TCG: leave out --kvm")
-    for path in (spec.kernel, *([spec.initrd] if spec.initrd else ()), *spec.disks):
+    for path in (spec.image, *([spec.initrd] if spec.initrd else ()), *spec.disks):
         if "," in str(path):
             raise UsageError(f"QEMU does not take a comma in a path: {path}")
         if not path.is_file():
@@ -118,7 +137,7 @@ def arguments(spec: GuestSpec, fds: dict[str, int]) -> list[str]:
     before somebody listens, and no name in the file system can clash."""
     machine = spec.machine
     args = [machine.qemu, "-M", machine.board, *accelerator(spec)]
-    args += ["-cpu", machine.cpu_icount if spec.icount else machine.cpu]
+    args += ["-cpu", spec.cpu or (machine.cpu_icount if spec.icount else machine.cpu)]
     args += ["-smp", str(spec.smp), "-m", spec.mem]
     args += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-no-shutdown"]
     for name, fd in fds.items():
@@ -133,7 +152,7 @@ def arguments(spec: GuestSpec, fds: dict[str, int]) -> list[str]:
         args += ["-gdb", "chardev:gdb"]
     if spec.icount:
         args += ICOUNT
-    args += ["-kernel", str(spec.kernel)]
+    args += ["-kernel", str(spec.image)]
     if spec.initrd:
         args += ["-initrd", str(spec.initrd)]
-    return [*args, "-append", spec.cmdline, *spec.extra]
+    return [*args, "-append", " ".join(w for w in (machine.words, spec.cmdline) if w), *spec.extra]

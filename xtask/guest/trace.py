@@ -17,6 +17,7 @@ STT_FUNC, STT_NOTYPE = 2, 0
 FRAMES_MAX = 24
 CPU_LINE = re.compile(r"^CPU#(\d+)\s*$", re.MULTILINE)
 REGISTER = re.compile(r"\b([A-Z][A-Z0-9]{1,5}) ?=([0-9a-f]{8,16})\b")
+VECTOR_LINE = re.compile(r"FCW|FPR|[XYZ]MM|OPMASK|DR|\s*[QZP]\d\d=")
 WORD = re.compile(r"0x([0-9a-f]{1,16})\b")
 
 
@@ -106,7 +107,7 @@ def parse_registers(text: str) -> list[CpuState]:
         kept = [
             line.rstrip()
             for line in text[start:end].strip().splitlines()
-            if not line.startswith(("FCW", "FPR", "XMM", "YMM", "ZMM", "OPMASK", "DR"))
+            if not VECTOR_LINE.match(line)
         ]
         body = "\n".join(kept)
         registers = {match[1]: int(match[2], 16) for match in REGISTER.finditer(body)}
@@ -131,7 +132,7 @@ def walk_frames(qmp: Qmp, state: CpuState) -> list[int]:
     pc = registers.get("RIP", registers.get("EIP", registers.get("PC", 0)))
     frame = registers.get("RBP", registers.get("X29", 0))
     frames = [pc]
-    while frame >> 47 == 0x1FFFF and frame % 8 == 0 and len(frames) < FRAMES_MAX:
+    while frame >> 48 == 0xFFFF and frame % 8 == 0 and len(frames) < FRAMES_MAX:
         words = read_words(qmp, state.cpu, frame, 2)
         if len(words) != 2 or not words[1]:
             break

@@ -210,6 +210,7 @@ def make_spec(options: argparse.Namespace, build: Build, initrd: Path, terminal:
         " ".join(word for word in words if word),
         options.smp,
         options.mem,
+        options.cpu,
         kvm=common.use_kvm(options),
         icount=options.icount,
         streams=True,

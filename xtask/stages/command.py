@@ -126,7 +126,7 @@ def make_plan(options: argparse.Namespace, build: Build, initrd: Path) -> Plan:
         raise UsageError(f"no stage {error} in the table (--list shows them)") from None
     machine = find_machine(options.arch, options.machine)
     spec = GuestSpec(
-        machine, build.kernel, initrd, "", options.smp, options.mem, kvm=common.use_kvm(options)
+        machine, build.kernel, initrd, "", options.smp, options.mem, kvm=common.use_kvm(options), cpu=options.cpu
     )
     schema = load_schema(ROOT / "kernel" / "debug" / "events.tbl")
     return Plan(spec, table, chosen, Limits(options.factor, total_s=options.timeout), schema)

@@ -175,6 +175,25 @@ def test_arguments(tmp_path: Path) -> None:
     assert "virtio-serial-device,id=vserial,max_ports=8" in micro
 
 
+def test_arguments_of_the_second_port(tmp_path: Path) -> None:
+    (tmp_path / "Image").write_bytes(b"")
+    for name, version, cpu in (("virt", 3, "cortex-a72"), ("virt-gic2", 2, "max")):
+        found = spec(tmp_path, machine=find_machine("aarch64", name), disks=[tmp_path / "k"])
+        check(found)
+        words = arguments(found, {})
+        assert words[:3] == ["qemu-system-aarch64", "-M", f"virt,gic-version={version}"]
+        assert words[words.index("-cpu") + 1] == cpu
+        assert words[words.index("-kernel") + 1] == str(tmp_path / "Image")
+        assert words[words.index("-append") + 1] == "events=semihosting x y"
+        assert "virtio-blk-device,drive=disk0" in words
+        assert "enable=on,target=native,chardev=events" in words
+    (tmp_path / "Image").unlink()
+    with pytest.raises(UsageError):
+        check(found)
+    chosen = arguments(spec(tmp_path, machine=find_machine("aarch64", None), cpu="max"), {})
+    assert chosen[chosen.index("-cpu") + 1] == "max"
+
+
 def test_refusals(tmp_path: Path) -> None:
     wrong: list[dict[str, object]] = [{"smp": 0}, {"smp": 9}]
     wrong += [{"icount": True, "smp": 2}, {"icount": True, "kvm": True}]
