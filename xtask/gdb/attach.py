@@ -57,22 +57,19 @@ class Attachment:
         except OSError:
             self.detach()
 
-    def input(self) -> bool:
-        """From the person; False: the person has gone."""
+    def input(self) -> bytes | None:
+        """Keys from the person; None: the person has gone."""
         if self.person is None:
-            return False
+            return None
         try:
             data = self.person.recv(4096)
         except BlockingIOError:
-            return True
+            return b""
         except OSError:
-            data = b""
-        if not data:
-            self.detach()
-            return False
+            return None
         self.keys += data
         self.type()
-        return True
+        return data or None
 
     def type(self) -> None:
         try:

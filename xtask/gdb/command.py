@@ -301,8 +301,7 @@ def do_list(options: argparse.Namespace) -> int:
 
 def do_stop(options: argparse.Namespace) -> int:
     if options.all:
-        found = [files.base() / name for name in files.names() if files.alive(files.base() / name)]
-        return max([stop_one(directory) for directory in found], default=exitcodes.OK)
+        return max([stop_one(files.base() / name) for name in files.names()], default=exitcodes.OK)
     return stop_one(find(options))
 
 

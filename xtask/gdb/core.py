@@ -190,6 +190,13 @@ class Core:
             self.write(line, deadline)
             self.settle(deadline)
 
+    def back_up_interrupt(self) -> None:
+        """A person typed ^C: when GDB, about to resume the target, missed it, QEMU stops the target."""
+        with self.cond:
+            stops, running = self.target.stops, self.target.running
+        if running and not self.wait_for(lambda: self.target.stops != stops, time.monotonic() + STEP_S):
+            self.session.qmp.post("stop")
+
     def pause_guest(self, deadline: float) -> None:
         """QEMU's own stop: it tells GDB."""
         self.session.qmp.post("stop")

@@ -35,6 +35,7 @@ from .verbs import Entry, Reply, Request, Verbs
 TICK_S = 0.5
 DEAD_IDLE_S = 300.0
 REQUEST_MAX = 4 << 20
+INTERRUPT = b"\x03"  # ^C
 
 
 @dataclass
@@ -253,10 +254,12 @@ class Daemon:
             console.type()
 
     def person_ready(self) -> None:
-        person = self.console.person
         self.console.push()
-        if not self.console.input() and person is not None:
+        keys = self.console.input()
+        if keys is None:
             self.leave()
+        elif INTERRUPT in keys:
+            self.start(self.core.back_up_interrupt)
 
     def leave(self) -> None:
         person = self.console.person

@@ -77,13 +77,14 @@ class Hook(G.Breakpoint):  # type: ignore[misc]
 
     def __init__(self, function: str, work: Any, stops: bool = False) -> None:
         super().__init__(f"*{function}", internal=True)
-        self.silent = not stops
         self.work = work
         self.stops = stops
 
     def stop(self) -> bool:
         try:
             self.work()
+        except KeyboardInterrupt:  # ^C came while this ran: it was meant for the target
+            return True
         except Exception as error:  # a damaged kernel must not end the session
             tell(notice="error", text=f"{type(error).__name__}: {error}")
         return self.stops
