@@ -4,6 +4,8 @@
 
 /* Nanoseconds since the boot CPU's start; monotonic and the same on all CPUs. Any context. */
 static inline u64 arch_clock_ns(void);
+/* The counter behind it. */
+static inline u64 arch_clock_raw(void);
 /* What arch_clock_ns() was when the counter behind it showed `raw`; for what entry code recorded. */
 static inline u64 arch_clock_raw_ns(u64 raw);
 

@@ -164,7 +164,7 @@ TEST(arm64_bad_handler, "a handler at an address that cannot be is a signal")
 	}
 }
 
-TEST(arm64_alignment,
+TEST(arm64_alignment_signals,
      "a misaligned stack or program counter is SIGBUS, other data may lie anywhere")
 {
 	static char bytes[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 };

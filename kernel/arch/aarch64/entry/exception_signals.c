@@ -2,6 +2,8 @@
  * What each exception class is: its name, the signal and si_code a program gets for it as Linux's arm64 has
  * them, and what si_addr is. Page faults have a file of their own. Manual: Arm ARM, D17.2.37.
  */
+#include <arch/debug.h>
+#include <arch/thread.h>
 #include <asm/entry.h>
 #include <asm/vectors.h>
 #include <uapi/signal.h>
@@ -53,6 +55,17 @@ static int float_code(u64 esr)
 	if (esr & 8)
 		return FPE_FLTUND;
 	return esr & 16 ? FPE_FLTRES : FPE_FLTINV;
+}
+
+bool arch_fault_get(const struct thread *t, unsigned i, const char **name, u64 *value)
+{
+	const struct arch_thread *a = (const struct arch_thread *)t;
+
+	if (i > 1)
+		return false;
+	*name = i ? "far" : "esr";
+	*value = i ? a->fault_addr : a->fault_esr;
+	return true;
 }
 
 struct exception_signal exception_signal(const struct regs *regs, u64 esr, u64 far)

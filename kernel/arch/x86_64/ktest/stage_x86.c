@@ -9,7 +9,6 @@ struct table_register {
 	u64 base;
 } __packed;
 
-extern const char __text_start[], __text_end[], __rodata_start[], __data_start[];
 extern const char syscall_entry[];
 
 int stage_x86_long_mode(struct stage *s)
@@ -117,44 +116,4 @@ int stage_x86_syscall_registers(struct stage *s)
 	STAGE_CHECK(s, mask & BIT(18)); /* AC */
 	STAGE_CHECK(s, rdmsr(MSR_STAR) >> 32);
 	return 0;
-}
-
-static int check_prot(struct stage *s, const void *where, unsigned want, unsigned refuse)
-{
-	int level;
-	pte_t *pte = pgtable_lookup(kernel_root, (vaddr_t)where, &level);
-	unsigned prot;
-
-	STAGE_CHECK(s, pte && pte_present(pte_read(pte)));
-	prot = pte_prot(pte_read(pte));
-	if ((prot & want) != want || (prot & refuse))
-		return stage_fail(s, "protection %#x at %p: wanted %#x without %#x", prot, where,
-				  want, refuse);
-	return 0;
-}
-
-int stage_x86_text_read_only(struct stage *s)
-{
-	for (const char *p = __text_start; p < __text_end; p += PAGE_SIZE) {
-		int result = check_prot(s, p, PT_READ | PT_EXEC, PT_WRITE | PT_USER);
-
-		if (result)
-			return result;
-	}
-	return 0;
-}
-
-int stage_x86_rodata(struct stage *s)
-{
-	return check_prot(s, __rodata_start, PT_READ, PT_WRITE | PT_EXEC | PT_USER);
-}
-
-int stage_x86_data_not_executable(struct stage *s)
-{
-	return check_prot(s, __data_start, PT_READ | PT_WRITE, PT_EXEC | PT_USER);
-}
-
-int stage_x86_direct_map_not_executable(struct stage *s)
-{
-	return check_prot(s, phys_to_virt(virt_to_phys(__text_start)), PT_READ, PT_EXEC | PT_USER);
 }

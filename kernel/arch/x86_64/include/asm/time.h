@@ -10,6 +10,11 @@ static __always_inline u64 tsc_read(void)
 	return (u64)hi << 32 | lo;
 }
 
+static inline u64 arch_clock_raw(void)
+{
+	return tsc_read();
+}
+
 static inline u64 arch_clock_raw_ns(u64 raw)
 {
 	u64 delta = raw - arch_clock_params.base;
