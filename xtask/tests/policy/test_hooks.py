@@ -128,7 +128,7 @@ def push_rewritten(repo: Scratch) -> None:
 BAD_PUSHES: tuple[Callable[[Scratch], None], ...] = (push_hot, push_weaker_checker, push_without_policy, push_rewritten)
 
 
-@pytest.mark.parametrize("push", BAD_PUSHES, ids=lambda push: push.__name__)
+@pytest.mark.parametrize("push", BAD_PUSHES, ids=[push.__name__ for push in BAD_PUSHES])
 def test_the_receiving_side_refuses(hooked: Scratch, bare: Path, push: Callable[[Scratch], None]) -> None:
     push(hooked)
     status, said = run(hooked, "push", "-q", "--no-verify", "--force", "origin", "main")
