@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def models(environment: None, keys: Path, tmp_path_factory: pytest.TempPathFacto
 
 
 def copy_of(model: Scratch, root: Path) -> Scratch:
-    shutil.copytree(model.root, root, symlinks=True)
+    subprocess.run(["cp", "-a", str(model.root), str(root)], check=True)
     scratch = Scratch(root, model.mode, model.keys)
     scratch.base = model.base
     scratch.git("update-index", "-q", "--refresh")

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -203,14 +204,28 @@ class Scratch:
         self.has(found, words)
 
     def refuses(self, *words: str, base: str = "", audit: bool = True) -> None:
-        """The verdict of the base and the audit of the history both refuse HEAD."""
+        """The verdict on base..HEAD and the audit of the history both refuse."""
         found = self.range(base)
         assert not found["ok"], "the range was let through"
         self.has(found, words)
-        if self.mode == "recorded":  # the same code as above, in a process of its own: once is enough
-            status, err = self.judge(base)
-            assert status == 1 and "policy: refused:" in err, err
         assert not audit or not self.verdict("audit")["ok"], "the audit let it through"
+
+    def judged(self, status: int, base: str = "") -> None:
+        """And the base's own checker says the same, from its own process."""
+        found, err = self.judge(base)
+        assert found == status and ("policy: refused:" in err) == (status == 1), err
+
+    def each(self, changes: dict[str, Callable[[], None]], *words: str) -> None:
+        """Several changes, each by itself on top of the base: staged and committed, all refused."""
+        for name, change in changes.items():
+            self.git("checkout", "-q", "-f", "--detach", self.base)
+            self.git("clean", "-q", "-f", "-d")
+            change()
+            self.refuses_staged(*words)
+            self.commit(name)
+            found = self.range()
+            assert not found["ok"], f"{name} was let through"
+            self.has(found, words)
 
     def bypassed_by(self, *words: str) -> None:
         """Staged, then committed past the hooks: refused both times."""
@@ -220,9 +235,6 @@ class Scratch:
 
     def passes(self, base: str = "") -> None:
         assert self.range(base)["findings"] == []
-        if self.mode == "recorded":
-            status, err = self.judge(base)
-            assert status == 0, err
         assert self.verdict("audit")["findings"] == []
 
     @staticmethod
@@ -253,11 +265,14 @@ def make_scratch(root: Path, mode: str, keys: Path) -> Scratch:
         scratch.write("policy/allowed_signers", "".join(lines))
     shutil.copytree(ROOT / "xtask/policy", root / "xtask/policy", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "xtask/exitcodes.py", root / "xtask/exitcodes.py")
-    subprocess.run(["git", "init", "-q", "-b", "main", str(root)], check=True)
+    subprocess.run(["git", "init", "-q", "--template=", "-b", "main", str(root)], check=True)
+    for name in ("info", "hooks"):
+        (root / ".git" / name).mkdir(exist_ok=True)
     policy = root / "policy.toml"
     text = policy.read_text()
     policy.unlink()
     scratch.commit("before the policy")
     policy.write_text(text)
     scratch.base = scratch.commit("policy")
+    scratch.git("repack", "-a", "-d", "-q")  # few files: it is copied often
     return scratch

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from .scratch import ROOT, Scratch
 
@@ -30,6 +29,7 @@ def test_ordinary_change_passes(repo: Scratch) -> None:
 def test_edit(repo: Scratch) -> None:
     repo.append(HOT, "int more;\n")
     repo.bypassed_by(HOT, "Tier 1, hot path: a careless line breaks every boot")
+    repo.judged(1)
 
 
 def test_rename_out_of_the_tier(repo: Scratch) -> None:
@@ -77,12 +77,14 @@ def test_hot_function_moved_to_an_unprotected_file(repo: Scratch) -> None:
     repo.bypassed_by("irq_hot", "defines it")
 
 
-@pytest.mark.parametrize(
-    "path", ["kernel/entry/hot.h", "Makefile", "kernel/rules.mk", "kernel/link.ld", "GNUmakefile", "tests/new.mk"]
-)
-def test_headers_and_build_inputs(repo: Scratch, path: str) -> None:
-    repo.write(path, "CFLAGS += -Dirq_hot=cold -include evil.h\n")
-    repo.bypassed_by(path)
+def writes(repo: Scratch, path: str | bytes, text: str) -> Callable[[], None]:
+    return lambda: repo.write(path, text)
+
+
+def test_headers_and_build_inputs(repo: Scratch) -> None:
+    paths = ("kernel/entry/hot.h", "Makefile", "kernel/rules.mk", "kernel/link.ld", "GNUmakefile", "tests/new.mk")
+    text = "CFLAGS += -Dirq_hot=cold -include evil.h\n"
+    repo.each({path: writes(repo, path, text) for path in paths}, "Tier 1")
 
 
 # --- types and modes ---
@@ -154,30 +156,25 @@ def test_generated_file_edited_by_hand(recorded: Scratch) -> None:
 # --- names ---
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "Kernel/entry/irq.c",
-        "kernel/ENTRY/irq.c",
-        "kernel/entry/../Entry",
-        "makefile",
-        "kernel/entr\u200by/irq.c",
-        "kernel/\u202eyrtne/irq.c",
-        "kernel/ｅntry/irq.c",
-        "kernel/entry/ir\u00e9.c",
-        "kernel/entry/ire\u0301.c",
-        "kernel/\u0435ntry/irq.c",
-        b"kernel/entry/\xff.c",
-        b"kernel/\xffentry/irq.c",
-        "policy/Approvals\u200b/x.toml",
-    ],
-)
-def test_names_that_pass_for_others(repo: Scratch, path: str | bytes) -> None:
-    name = os.path.normpath(path)
-    repo.write(name, "int more;\n")
-    repo.refuses_staged("no approval covers that" if name != "Kernel" else "")
-    repo.commit()
-    repo.refuses()
+NAMES: list[str | bytes] = [
+    "Kernel/entry/irq.c",
+    "kernel/ENTRY/irq.c",
+    "kernel/Entry",
+    "makefile",
+    "kernel/entr\u200by/irq.c",
+    "kernel/\u202eyrtne/irq.c",
+    "kernel/\uff45ntry/irq.c",
+    "kernel/entry/ir\u00e9.c",
+    "kernel/entry/ire\u0301.c",
+    "kernel/\u0435ntry/irq.c",
+    b"kernel/entry/\xff.c",
+    b"kernel/\xffentry/irq.c",
+    "policy/Approvals\u200b/x.toml",
+]
+
+
+def test_names_that_pass_for_others(repo: Scratch) -> None:
+    repo.each({repr(name): writes(repo, name, "int more;\n") for name in NAMES}, "no approval covers that")
 
 
 def test_control_characters_in_names(repo: Scratch) -> None:
@@ -188,10 +185,10 @@ def test_control_characters_in_names(repo: Scratch) -> None:
 # --- what git shows ---
 
 
-@pytest.mark.parametrize("text", ["*.c -diff\n", "*.c diff=hide\n", "*.c filter=hide\n", "xtask/** export-ignore\n"])
-def test_gitattributes(repo: Scratch, text: str) -> None:
-    repo.write(".gitattributes", text)
-    repo.bypassed_by(".gitattributes")
+def test_gitattributes(repo: Scratch) -> None:
+    texts = ("*.c -diff\n", "*.c diff=hide\n", "*.c filter=hide\n", "xtask/** export-ignore\n")
+    changes = {text: writes(repo, ".gitattributes", text) for text in texts}
+    repo.each(changes | {"below": writes(repo, "docs/.gitattributes", texts[0])}, ".gitattributes", "Tier 0")
 
 
 def test_attributes_and_settings_outside_the_tree_hide_nothing(repo: Scratch) -> None:
@@ -207,6 +204,7 @@ def test_attributes_and_settings_outside_the_tree_hide_nothing(repo: Scratch) ->
     repo.write(".git/info/attributes", "*.c -diff diff=hide\nxtask/** export-ignore\n")
     repo.append(HOT, "int more;\n")
     repo.bypassed_by(HOT)
+    repo.judged(1)
 
 
 def test_replaced_objects(repo: Scratch) -> None:
@@ -215,6 +213,7 @@ def test_replaced_objects(repo: Scratch) -> None:
     good = repo.git("commit-tree", f"{repo.base}^{{tree}}", "-p", repo.base, "-m", "nothing")
     repo.git("replace", bad, good)
     repo.refuses(HOT)
+    repo.judged(1)
 
 
 def test_grafts(repo: Scratch) -> None:
@@ -225,6 +224,7 @@ def test_grafts(repo: Scratch) -> None:
     repo.write(".git/info/grafts", f"{last} {repo.base}\n")
     assert bad not in repo.git("rev-list", "HEAD"), "the graft has no effect, the test shows nothing"
     repo.refuses(HOT)
+    repo.judged(1)
 
 
 # --- merges and history ---
@@ -244,6 +244,7 @@ def test_evil_merge(repo: Scratch) -> None:
     repo.git("merge", "-q", "--no-commit", "--no-ff", "side")
     repo.append(HOT, "int more;\n")
     repo.bypassed_by(HOT)
+    repo.judged(1)
 
 
 def test_merge_that_drops_the_other_side(repo: Scratch) -> None:
@@ -276,6 +277,7 @@ def test_side_line_from_before_the_policy(repo: Scratch) -> None:
     repo.git("checkout", "-q", "main")
     repo.git("merge", "-q", "--no-ff", "-m", "merge", "side")
     repo.refuses(HOT)
+    repo.judged(1)
 
 
 def test_side_line_with_a_policy_of_its_own(repo: Scratch) -> None:
@@ -339,12 +341,21 @@ def test_rewritten_branch(repo: Scratch) -> None:
 # --- the judge itself ---
 
 
-@pytest.mark.parametrize("path", ["xtask/policy/verdict.py", ".ci/run", "policy/allowed_signers", ".pre-commit-config.yaml",
-    ".github/workflows/policy.yml", ".gitlab-ci.yml", "scripts/hooks/pre-commit"])  # fmt: skip
-def test_the_judge_edited_with_what_it_judges(repo: Scratch, path: str) -> None:
-    repo.write(path, "exit 0\n" if not path.endswith(".py") else repo.read(path) + "\n")
-    repo.append(HOT, "int more;\n")
-    repo.bypassed_by(path, HOT)
+JUDGES = (
+    "xtask/policy/verdict.py", ".ci/run", "policy/allowed_signers", ".pre-commit-config.yaml",
+    ".github/workflows/policy.yml", ".gitlab-ci.yml", "scripts/hooks/pre-commit",
+)  # fmt: skip
+
+
+def test_the_judge_edited_with_what_it_judges(repo: Scratch) -> None:
+    def change(path: str) -> Callable[[], None]:
+        def both() -> None:
+            repo.write(path, repo.read(path) + "\n" if path.endswith(".py") else "exit 0\n")
+            repo.append(HOT, "int more;\n")
+
+        return both
+
+    repo.each({path: change(path) for path in JUDGES}, "Tier 0", HOT)
 
 
 def test_a_checker_that_lets_everything_through(repo: Scratch) -> None:
@@ -353,6 +364,7 @@ def test_a_checker_that_lets_everything_through(repo: Scratch) -> None:
     repo.append(HOT, "int more;\n")
     repo.commit()
     repo.refuses(HOT)
+    repo.judged(1)
 
 
 def test_base_without_a_checker(repo: Scratch) -> None:
@@ -383,6 +395,7 @@ def test_policy_loosened_then_used_in_one_push(repo: Scratch) -> None:
     repo.append(HOT, "int more;\n")
     repo.commit("used")
     repo.refuses(HOT, "takes it out of its tier and edits it in one go", audit=False)
+    repo.judged(1)
 
 
 def test_policy_deleted_or_broken(repo: Scratch) -> None:
@@ -477,26 +490,20 @@ def test_approver_who_is_none(recorded: Scratch) -> None:
 # --- tests weakened ---
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "one | all | 100\n",
-        "one | all | 100\nzwei | all | 200\n",
-        "one | all | 100\ntwo | x86_64 | 200\n",
-        "one | all | 100\ntwo | all | 2000\n",
-        "one | all | 100\n# two | all | 200\n",
-    ],
-    ids=["row-gone", "row-renamed", "ports-narrowed", "deadline-raised", "row-commented-out"],
-)
-def test_stages_weakened(repo: Scratch, text: str) -> None:
-    repo.write("kernel/stages.tbl", text)
-    repo.bypassed_by("kernel/stages.tbl", "boot stages")
+def test_stages_weakened(repo: Scratch) -> None:
+    texts = {
+        "row gone": "one | all | 100\n",
+        "row renamed": "one | all | 100\nzwei | all | 200\n",
+        "ports narrowed": "one | all | 100\ntwo | x86_64 | 200\n",
+        "deadline raised": "one | all | 100\ntwo | all | 2000\n",
+        "row commented out": "one | all | 100\n# two | all | 200\n",
+    }
+    repo.each({name: writes(repo, "kernel/stages.tbl", text) for name, text in texts.items()}, "boot stages")
 
 
-@pytest.mark.parametrize("text", ["TEST(a)\nTEST(b)\nSKIP(b)\n", "TEST(a)\n"], ids=["new-skip", "test-gone"])
-def test_tests_weakened(repo: Scratch, text: str) -> None:
-    repo.write("tests/a.c", text)
-    repo.bypassed_by("tests/a.c")
+def test_tests_weakened(repo: Scratch) -> None:
+    texts = {"new skip": "TEST(a)\nTEST(b)\nSKIP(b)\n", "test gone": "TEST(a)\n"}
+    repo.each({name: writes(repo, "tests/a.c", text) for name, text in texts.items()}, "tests/a.c")
 
 
 def test_test_file_deleted(repo: Scratch) -> None:
