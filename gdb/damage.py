@@ -304,8 +304,10 @@ simple("futex", "cairn futex", r"futex bucket 0: next of head .*0x1234000 is no 
        lambda: [u64(target.global_array("buckets", "proc/futex.c")[0].at("list"), USER)])  # fmt: skip
 simple("mutex: owner", "cairn locks", r"owner of mutex mount_mutex: 0x1234000 is no kernel address",
        lambda: [number(mutex(), "owner", USER)])  # fmt: skip
-simple("spinlock: byte", "cairn locks", r"spinlock pid_lock at 0x\w+: its byte is 7, which no lock has",
-       lambda: [number(target.global_obj("pid_lock", "proc/pid.c"), "locked", 7)])  # fmt: skip
+simple("spinlock: byte", "cairn locks", r"spinlock pid_lock at 0x\w+: its byte is 77, which no lock has",
+       lambda: [number(target.global_obj("pid_lock", "proc/pid.c"), "locked", 77)])  # fmt: skip
+simple("spinning", "cairn locks", r"lock of spin_waiting of cpu 1: 0x1234000 is no kernel address",
+       lambda: [u64(target.percpu_addr(1, "spin_waiting"), USER)])  # fmt: skip
 simple("rwsem: count", "cairn locks", r"rwsem mm->lock of thread 1 at 0x\w+: count -99 is no number of readers",
        lambda: [number(space(), "lock.count", -99)])  # fmt: skip
 simple("log: head", "cairn dmesg", r"kernel log: 0xffffffffffffffff bytes written cannot be",

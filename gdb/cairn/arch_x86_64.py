@@ -42,6 +42,12 @@ ENTRY_CODE = ("syscall_entry", "exception_common", "interrupt_common", "exceptio
 THREAD_START = ("thread_entry", "thread_entry_user")
 
 
+def prologue_return(offset: int, sp: int) -> int | None:
+    """Where the return address is in the first instructions of a function, whose frame pointer is still its
+    caller's: push %rbp is one byte, mov %rsp,%rbp three. None: the frame is there."""
+    return sp if offset == 0 else sp + 8 if offset < 4 else None
+
+
 def decode_regs(data: bytes) -> dict[str, int]:
     return dict(zip(REGS, struct.unpack("<21Q", data)))
 

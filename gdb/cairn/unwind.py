@@ -35,9 +35,15 @@ def kernel_trace(
     pc: int,
     fp: int,
     port: ModuleType,
+    sp: int | None = None,
 ) -> Trace:
-    """From pc and frame pointer to user mode, the thread's start, or where the chain breaks."""
+    """From pc and frame pointer to user mode, the thread's start, or where the chain breaks. sp: the stack
+    pointer, of what is running."""
     trace = Trace([Frame(pc, fp, "first")])
+    caller = _caller_in_prologue(read, place(pc + 1), sp, port)
+    if caller:
+        pc = caller
+        trace.frames.append(Frame(pc, fp, "call"))
     seen: set[int] = set()
     while len(trace.frames) < FRAMES_MAX:
         if function(place(pc)) in port.THREAD_START or fp == 0:
@@ -72,6 +78,18 @@ def kernel_trace(
         fp = following
     trace.broken = f"more than {FRAMES_MAX} frames"
     return trace
+
+
+def _caller_in_prologue(read: Callable[[int], int], name: str, sp: int | None, port: ModuleType) -> int:
+    """name: of the place, one too far (as for a return address)."""
+    if sp is None or "+" not in name:
+        return 0
+    at = port.prologue_return(int(name.rsplit("+", 1)[1], 16) - 1, sp)
+    try:
+        caller = read(at) if at is not None else 0
+    except Unreadable:
+        return 0
+    return caller if caller >= port.KERNEL_BASE else 0
 
 
 def _bad_frame(fp: int, seen: set[int], port: ModuleType) -> str:

@@ -22,7 +22,6 @@ VARIABLE = re.compile(r"^\d+:\s+.*\b(?:spinlock|mutex|rwsem)\s+(\w+);$")
 FILE = re.compile(r"^File (.*):$")
 LOCK_NAME = re.compile(r"[a-z][a-z0-9_ .>/-]+$", re.ASCII | re.IGNORECASE)
 _listings: dict[str, str] = {}  # GDB's answers: a look through all its symbols takes long
-SPIN_SLOW = ("spin_lock_slow",)
 
 
 @dataclass(frozen=True)
@@ -109,11 +108,10 @@ def held_by(lock: Lock) -> tuple[bool, str]:
     """Whether it is held, and by whom as far as the lock tells."""
     obj = lock.obj
     if lock.kind == "spinlock":
-        byte = obj.num("locked")
-        if byte > 1:
+        byte = obj.num("locked")  # the holder's number plus one
+        if byte > target.cpus_max():
             raise CairnError(f"spinlock {lock.label} at {obj.addr:#x}: its byte is {byte}, which no lock has")
-        cpu = obj.num("owner_cpu") if obj.has("owner_cpu") else -1
-        return bool(byte), f"cpu {cpu}" if cpu >= 0 else "?"
+        return bool(byte), f"cpu {byte - 1}" if byte else ""
     owner = obj.num("owner") & OWNER_MASK
     if lock.kind == "mutex":
         return bool(owner), owner_name(owner, lock) if owner else ""
@@ -133,8 +131,8 @@ def owner_name(addr: int, lock: Lock) -> str:
 @command("locks", "locks that are held and those that are waited for", flags=("all",))
 def locks(args: Args, report: Report) -> None:
     """Looks at every lock that is a variable, in a table of the kernel or in an object of a living process.
-    A mutex and a write-held rwsem know their owner; a spinlock only in debug builds, which also keep what
-    each CPU holds. Then who waits: sleepers by their wait queue, spinning CPUs by the place they are at."""
+    A spinlock knows its CPU, a mutex and a write-held rwsem their thread; debug builds also keep what each
+    CPU holds, in order. Then who waits: sleepers by their wait queue, spinning CPUs by what they noted."""
     held = report.table("held", "held:")
     found: list[Lock] = []
     variables = [named_locks(kind) for kind in ("spinlock", "mutex", "rwsem")]
@@ -213,17 +211,18 @@ def lock_around(queue: int) -> Lock | None:
 
 
 def spinners(table: Table, report: Report) -> None:
-    port = arch.port()
     for cpu in target.cpus():
         try:
-            registers = target.cpu_registers(cpu, port.CPU_REGISTERS)
+            addr = target.percpu_addr(cpu, "spin_waiting")
+            wait = Obj(addr, "struct spin_wait", f"spin_waiting of cpu {cpu}")
+            spinlock = wait.follow("lock", align=1)
+            if spinlock:
+                lock = Lock("spinlock", spinlock, where(spinlock.addr))
+                place = target.place_of_return(wait.num("from"))
+                table.row(who=f"cpu {cpu}", how=f"spins in {place}", kind="spinlock",
+                          lock=lock.label, held_by=held_by(lock)[1], at=Hex(spinlock.addr))  # fmt: skip
         except CairnError as error:
             report.problem(str(error))
-            continue
-        at = target.place(registers[port.PC])
-        if at.split("+")[0] in SPIN_SLOW:
-            lock = registers[port.ARG0]
-            table.row(who=f"cpu {cpu}", how="spins", kind="spinlock", lock=where(lock), held_by="?", at=Hex(lock))
 
 
 # --- wait queues ---------------------------------------------------------------------------------
