@@ -13,10 +13,12 @@
 #include <debug/klog.h>
 #include <debug/panic.h>
 #include <debug/symbols.h>
+#include <debug/trace.h>
 #include <lib/format.h>
 #include <lib/string.h>
 
 #define MAX_FRAMES 32
+#define TRACES_SHOWN 24 /* of each CPU */
 
 void (*panic_describe_current)(char *buf, size_t size);
 static void (*sections[PANIC_SECTIONS])(struct event *); /* [I] after boot */
@@ -128,6 +130,7 @@ __noreturn static void panic_report(const struct regs *regs, uintptr_t pc, uintp
 	report_others();
 	for (unsigned i = 0; i < PANIC_SECTIONS && sections[i]; i++)
 		sections[i](&report);
+	trace_report(&report, TRACES_SHOWN);
 	klog(LOG_EMERG, "the machine has stopped");
 	event_simple("panic_end", NULL, NULL);
 	arch_cpu_halt();

@@ -103,14 +103,17 @@ void trace_drain(void)
 	}
 }
 
-static void report_one(const struct trace_record *rec)
+static void report_one(struct event *e, const struct trace_record *rec)
 {
 	const struct trace_layout *type = &types[rec->type];
-	char text[160];
-	int n = 0;
+	char text[200];
+	int n;
 
 	if (rec->type >= TRACE_TYPES)
 		return;
+	n = scnprintf(text, sizeof(text), "%llu.%06llu tid %d: %s",
+		      (unsigned long long)(rec->ns / 1000000000),
+		      (unsigned long long)(rec->ns / 1000 % 1000000), rec->tid, type->name);
 	for (unsigned i = 0; i < TRACE_ARGS && type->field[i].name; i++) {
 		const char *format = type->field[i].kind == 'x'   ? " %s=0x%llx"
 				     : type->field[i].kind == 's' ? " %s=%lld"
@@ -118,24 +121,31 @@ static void report_one(const struct trace_record *rec)
 		n += scnprintf(text + n, sizeof(text) - (size_t)n, format, type->field[i].name,
 			       (unsigned long long)rec->arg[i]);
 	}
-	text[n] = '\0';
-	klog(LOG_EMERG, "  %llu.%06llu tid %d: %s%s", (unsigned long long)(rec->ns / 1000000000),
-	     (unsigned long long)(rec->ns / 1000 % 1000000), rec->tid, type->name, text);
+	klog(LOG_EMERG, "  %s", text);
+	event_item_str(e, text);
 }
 
-void trace_report(unsigned count)
+void trace_report(struct event *e, unsigned count)
 {
 	struct trace_record rec;
+	char of[16];
 
 	for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++) {
 		u64 end = READ_ONCE(trace_rings[cpu].head);
 		u64 at = end > count ? end - count : 0;
 
-		if (at < end)
-			klog(LOG_EMERG, "last trace records of cpu %u (%llu in all):", cpu,
-			     (unsigned long long)end);
+		if (at == end)
+			continue;
+		klog(LOG_EMERG, "last trace records of cpu %u (%llu in all):", cpu,
+		     (unsigned long long)end);
+		scnprintf(of, sizeof(of), "cpu %u", cpu);
+		event_begin(e, "panic_trace");
+		event_str(e, "of", of);
+		event_list_begin(e, "records");
 		for (; at < end; at++)
 			if (trace_ring_get(&trace_rings[cpu], at, &rec) > 0)
-				report_one(&rec);
+				report_one(e, &rec);
+		event_list_end(e);
+		event_end(e);
 	}
 }

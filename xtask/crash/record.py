@@ -247,7 +247,7 @@ def panic_part(panic: Panic, event: Event) -> None:
     elif event.type == "panic_end":
         panic.complete = True
     elif event.type == "panic_trace":
-        panic.last_events += [text(item) for item in listed(f.get("records"))]
+        panic.last_events += [f"{event.text('of')}  {text(item)}" for item in listed(f.get("records"))]
 
 
 def take(log: Log, event: Event) -> None:

@@ -69,6 +69,6 @@ void trace_current_ids(s32 *pid, s32 *tid);
 void trace_event(const struct trace_record *rec);
 /* Writes what is in the rings since the last time as events; one caller at a time. */
 void trace_drain(void);
-/* The last records of each CPU, to the log, for a panic's report. */
-void trace_report(unsigned count);
+/* The last records of each CPU, to the log and as events in *e's room, for a panic's report. */
+void trace_report(struct event *e, unsigned count);
 #endif

@@ -183,9 +183,8 @@ KERNEL = {
 @pytest.mark.parametrize("way", KERNEL)
 def test_kernel_fault_is_named(guest: Runner, tmp_path: Path, way: str) -> None:
     kind, function = KERNEL[way]
-    result = guest(
-        ["/bin/busybox", "true"], "--smp", "2", "--append", f"crash_test={way} watchdog=2", "--keep-logs", str(tmp_path)
-    )
+    words = f"crash_test={way} watchdog=2" + (" debug=sched" if way == "null" else "")
+    result = guest(["/bin/busybox", "true"], "--smp", "2", "--append", words, "--keep-logs", str(tmp_path))
     assert result.status == 255, result.explain()
     assert f"panic: {kind} in {function}" in result.err.decode(), result.explain()
     events = events_of(tmp_path)
@@ -193,6 +192,7 @@ def test_kernel_fault_is_named(guest: Runner, tmp_path: Path, way: str) -> None:
     assert kinds.count("panic") == 1 and kinds[-1] == "panic_end"
     panic = record.read((tmp_path / "latest" / "events.jsonl").read_bytes()).panics[0]
     assert panic.complete and len(panic.backtraces) == 2 and all(t.frames and t.regs for t in panic.backtraces)
+    assert bool(panic.last_events) == (way == "null")
     if way == "deadlock":
         held = {str(lock["of"]): lock.get("held_by") for lock in panic.locks if "waits_for" in lock}
         assert held == {"cpu 0": 1, "cpu 1": 0}
