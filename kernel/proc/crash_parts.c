@@ -2,8 +2,8 @@
  * Parts of a crash report: who called whom, the last system calls, the mappings.
  *
  * A chain of frames is believed while each lies above the last one, in memory that can be read, and returns
- * into a mapping that may be executed. When it says nothing, words on the stack that would be return addresses
- * are listed instead; the report calls them a guess.
+ * into a mapping that may be executed. Code without frame pointers breaks it, so the words on the stack that
+ * could be return addresses are listed too; the report calls them a guess.
  */
 #include "crash_internal.h"
 #include <arch/debug.h>
@@ -34,25 +34,23 @@ static bool executable(const struct crash *c, uptr_t addr)
 	return v && v->flags & VM_EXEC;
 }
 
-static unsigned put_frames(struct crash *c)
+static void put_frames(struct crash *c)
 {
 	uptr_t fp = regs_fp(c->regs), frame[2];
-	unsigned n = 0;
 
 	event_list_begin(c->e, "backtrace");
 	if (executable(c, c->ip))
 		event_hex(c->e, NULL, c->ip);
-	while (n < FRAMES_MAX && !(fp & 7) &&
-	       crash_read_user(frame, fp, sizeof(frame)) == sizeof(frame) &&
-	       executable(c, frame[1])) {
+	for (unsigned n = 0; n < FRAMES_MAX && !(fp & 7); n++) {
+		if (crash_read_user(frame, fp, sizeof(frame)) < sizeof(frame) ||
+		    !executable(c, frame[1]))
+			break;
 		event_hex(c->e, NULL, frame[1]);
-		n++;
 		if (frame[0] <= fp)
 			break;
 		fp = frame[0];
 	}
 	event_list_end(c->e);
-	return n;
 }
 
 static void put_guesses(struct crash *c)
@@ -78,10 +76,9 @@ static void put_guesses(struct crash *c)
 
 void crash_put_stack(struct crash *c)
 {
-	unsigned frames = put_frames(c);
-
+	put_frames(c);
 	/* Without the mappings any number would look like an address of code. */
-	if (c->space && (frames < 2 || !executable(c, c->ip)))
+	if (c->space)
 		put_guesses(c);
 }
 

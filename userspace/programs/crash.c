@@ -87,6 +87,7 @@ WAY die_libc_abort(void)
 
 static void *null_thread(void *arg)
 {
+	usleep(50000); /* until the other one waits */
 	die_null();
 	return arg;
 }

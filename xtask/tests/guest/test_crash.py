@@ -132,7 +132,7 @@ def check_calls(way: str, crash: record.Crash) -> None:
 def test_backtrace_and_source(way: str, deaths: dict[str, report.Analysis]) -> None:
     names = [frame.function.split("+")[0] for frame in deaths[way].frames if not frame.guess]
     assert names[0] == f"die_{way}"
-    assert "main" in [frame.function.split("+")[0] for frame in deaths[way].frames]
+    assert "die" in [frame.function.split("+")[0] for frame in deaths[way].frames]
     assert deaths[way].frames[0].line.startswith("userspace/programs/crash.c:")
     current = [item for item in deaths[way].code if item.current]
     assert len(current) == 1 and current[0].address == deaths[way].crash.ip
