@@ -14,7 +14,7 @@ SOURCES = (".c", ".h", ".S", ".py", ".sh", ".ld", ".mk", ".tbl")
 IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 TARGET = re.compile(r"^((?:[a-z][a-z-]* ?)+):(?!=)", re.MULTILINE)
 GDB_NAME = re.compile(r"""^\s+(?:name|NAME)(?:: [\w.\[\]]+)? = ["']([a-z][a-z-]*)["']|@command\(\s*["']([a-z][a-z-]*)["']""", re.M)
-CATEGORY = re.compile(r"\bEVENT_([A-Z]+)\b")
+CATEGORY = re.compile(r"\bX\([A-Z]+, ([a-z]+)\)")
 
 
 def tracked(root: Path) -> list[Path]:
@@ -51,7 +51,7 @@ def gather(root: Path) -> Facts:
         identifiers=frozenset(word for text in texts.values() for word in IDENTIFIER.findall(text)),
         gdb=frozenset(a or b for text in gdb for a, b in GDB_NAME.findall(text)),
         choices={
-            "debug": frozenset(name.lower() for name in CATEGORY.findall(event_header)),
+            "debug": frozenset((*CATEGORY.findall(event_header), "all", "none")),
             "inject": frozenset(re.findall(r'INJECT\("(\w+)"\)', "\n".join(texts.values()))),
         },
     )
