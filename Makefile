@@ -143,13 +143,16 @@ need-build:
 	@scripts/setup.sh build $(PACKAGES)
 need-test:
 	@scripts/setup.sh build test aarch64
-.PHONY: need-build need-test
+.PHONY: need-build need-test gdb
 
 boot-stages: need-build ## build, boot, and check every stage (ARGS="--smp 4 --only ID")
 	@$(XTASK) boot-stages $(MAKEARGS) $(ARGS)
 run: need-build ## an interactive shell in the kernel (ARGS=…)
 	@scripts/setup.sh run
 	@$(XTASK) run $(MAKEARGS) $(ARGS)
+gdb: need-build ## GDB on a guest, stopped at the kernel's start (ARGS="--stage ID")
+	@scripts/setup.sh debug
+	@scripts/gdb_session.sh $(MAKEARGS) $(ARGS)
 # The suite, step by step; each step can be run by itself.
 TEST_STEPS := lint test-host test-user-host test-tools test-stages test-debug test-clang test-guest
 test: need-test ## everything: lint, host tests, tools, stages (release and debug), guest programs

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import exitcodes, options as common
-from ..gdb.gdbproc import find_gdb
+from ..gdb.gdbproc import COMMANDS, find_gdb
 from ..guest import launch, rundir
 from ..guest.events import Event, EventStream
 from ..guest.machine import EVENTS, SERIAL, GuestSpec, UsageError, find_machine
@@ -145,7 +146,8 @@ def patterns_of(options: argparse.Namespace) -> list[Pattern]:
 
 
 def gdb_command(arch: str, kernel: Path, socket_path: Path) -> list[str]:
-    return [find_gdb(arch), "-q", str(kernel), "-ex", f"target remote {socket_path}"]
+    commands = [f"source {COMMANDS}", f"target remote {socket_path}"]
+    return [find_gdb(arch), "-q", str(kernel), *(word for line in commands for word in ("-ex", line))]
 
 
 def hold_for_gdb(session: Session, spec: GuestSpec) -> None:
@@ -157,7 +159,7 @@ def hold_for_gdb(session: Session, spec: GuestSpec) -> None:
         print("quick_debug: the guest is gone, nothing for GDB to look at", file=sys.stderr)
         return
     command = gdb_command(spec.machine.arch, spec.kernel, spec.gdb_socket)
-    print(f"quick_debug: the guest is stopped for: {' '.join(command[:3])} -ex '{command[4]}'", file=sys.stderr)
+    print(f"quick_debug: the guest is stopped for: {shlex.join(command)}", file=sys.stderr)
     if sys.stdin.isatty():
         subprocess.run(command, check=False)
         return

@@ -308,12 +308,13 @@ def do_stop(options: argparse.Namespace) -> int:
 def stop_one(directory: Path) -> int:
     """Asks the daemon; one that does not end in time is ended, with what it has."""
     state = files.read_state(directory)
+    deadline = time.monotonic() + 6.0
     try:
-        ask(directory, {"verb": "stop"}, 3.0)
+        ask(directory, {"verb": "stop"}, 0.0)
     except InfraError as error:
+        deadline = 0.0
         if state is not None and state.processes["daemon"].alive():
             print(f"gdb_session: {error}: ending it", file=sys.stderr)
-    deadline = time.monotonic() + 6.0
     while state and any(p.alive() for p in state.processes.values()) and time.monotonic() < deadline:
         time.sleep(0.02)
     files.remove(directory)

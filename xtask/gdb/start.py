@@ -48,14 +48,14 @@ def where(options: argparse.Namespace, entry: int, early: str) -> Opening:
 
 
 def early_symbols(build: Build) -> tuple[int, str]:
-    """The kernel's first instruction, and the symbols of the code around it at their physical addresses."""
+    """The kernel's first instruction, and the symbols of the code around it, at their physical addresses."""
     elf = kernel_elf(build.kernel)
-    port = gdbproc.PORTS.get(build.arch)
-    code = build.directory / port.early_object if port else None
-    if port is None or code is None or not code.is_file():
-        return elf.entry, ""
-    base = elf.entry & ~0xFFF  # the section begins the image; the entry is in its first page
-    return elf.entry, f"{quoted(code)} -s {port.early_section} {base:#x}"
+    port = gdbproc.PORTS[build.arch]
+    # Where the ELF file says it, the entry is physical, and in the image's first page.
+    base = port.loaded_at or elf.entry & ~0xFFF
+    entry = port.loaded_at + elf.entry - elf.low if port.loaded_at else elf.entry
+    code = build.directory / port.early_object
+    return entry, f"{quoted(code)} -s {port.early_section} {base:#x}" if code.is_file() else ""
 
 
 def quoted(path: Path) -> str:

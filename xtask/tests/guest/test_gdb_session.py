@@ -243,6 +243,14 @@ def test_a_death_is_told_at_once(sessions: Sessions, victim: str) -> None:
     assert sessions.run("stop", "--name", "die")[0] == 0 and all(gone(one) for one in own.values())
 
 
+def test_a_daemon_that_hangs_can_be_stopped(sessions: Sessions) -> None:
+    sessions.start("stuck", "--break", "reset")
+    own = [sessions.process("stuck", what) for what in ("gdb", "qemu", "daemon")]
+    os.kill(own[2].pid, signal.SIGSTOP)
+    code, _, err = sessions.run("stop", "--name", "stuck")
+    assert code == 0 and "does not answer" in err and all(gone(one) for one in own)
+
+
 def test_ends_with_its_owner_or_directory(sessions: Sessions) -> None:
     owner = subprocess.Popen(["sleep", "60"])
     sessions.start("owned", "--break", "reset", owner=owner.pid)
