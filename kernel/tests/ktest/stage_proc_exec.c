@@ -40,7 +40,7 @@ SPOIL(offset, ph->p_offset = ~0ull - 0xfff)
 SPOIL(alignment, ph->p_vaddr += 8)
 SPOIL(kernel, ph->p_vaddr = 0xffffffff80000000)
 SPOIL(wraps, ph->p_memsz = ~0ull)
-SPOIL(huge, ph->p_memsz = 1ull << 47)
+SPOIL(huge, ph->p_memsz = USER_TOP)
 SPOIL(entry, h->e_entry = ~0ull)
 SPOIL(interp, ph->p_type = PT_INTERP)
 
@@ -259,7 +259,7 @@ int stage_user_fault_signal(struct stage *s)
 	STAGE_CHECK_EQ(s, PROC_TEST_RUN(fault, &status), 0);
 	STAGE_CHECK_EQ(s, status, WSTATUS_SIGNAL(SIGSEGV));
 	STAGE_CHECK_EQ(s, PROC_TEST_RUN(privileged, &status), 0);
-	STAGE_CHECK_EQ(s, status, WSTATUS_SIGNAL(SIGSEGV));
+	STAGE_CHECK_EQ(s, status, WSTATUS_SIGNAL(user_code_privileged_signal));
 	STAGE_CHECK_EQ(s, PROC_TEST_RUN(illegal, &status), 0);
 	STAGE_CHECK_EQ(s, status, WSTATUS_SIGNAL(SIGILL));
 	return 0;

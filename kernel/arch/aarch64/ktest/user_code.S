@@ -52,6 +52,10 @@ PROGRAM(privileged)
 	tlbi vmalle1
 	brk #1
 PROGRAM_END(privileged)
+	.globl user_code_privileged_signal
+	.balign 4
+user_code_privileged_signal:
+	.long 4 /* SIGILL */
 
 PROGRAM(illegal)
 	.inst 0
@@ -111,7 +115,8 @@ PROGRAM_END(handler)
 /* Calls getpid 40 times, with the count as first argument and marks in the others; then sleeps. */
 PROGRAM(calls)
 	mov x19, xzr
-	mov x20, #0xc0ffee0000000000
+	mov x20, #0xee0000000000
+	movk x20, #0xc0ff, lsl #48
 	add x1, x20, #1
 	add x2, x20, #2
 	add x3, x20, #3

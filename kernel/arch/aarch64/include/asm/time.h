@@ -11,6 +11,11 @@ static __always_inline u64 counter_read(void)
 	return v;
 }
 
+static inline u64 arch_clock_raw(void)
+{
+	return counter_read();
+}
+
 static inline u64 arch_clock_raw_ns(u64 raw)
 {
 	u64 delta = raw - arch_clock_params.base;
