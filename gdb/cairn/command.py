@@ -117,6 +117,7 @@ def convert(arg: Arg, word: str) -> int | str:
 def execute(declared: Declared, line: str) -> None:
     report = Report(declared.name)
     json = "--json" in line.split()
+    kept = target.Selected.now()
     try:
         parsed, json = parse(declared, gdb.string_to_argv(line))
         target.begin()
@@ -135,6 +136,8 @@ def execute(declared: Declared, line: str) -> None:
         if os.environ.get("CAIRN_GDB_TRACEBACK"):
             raise
         report.problem(f"internal error: {type(error).__name__}: {error}")
+    finally:
+        kept.restore()
     finish(report, json)
 
 

@@ -20,12 +20,15 @@ LIMIT_S = 20.0
 PAGE = 4096
 _until = 0.0
 _limit_s = LIMIT_S
+_selected = 0
 _pages: dict[int, bytes] = {}  # empty: cannot be read
 
 
 def begin(limit_s: float = LIMIT_S) -> None:
     """A command starts: it may take this long, and knows nothing of how memory was before."""
-    global _until, _limit_s
+    global _until, _limit_s, _selected
+    thread = gdb.selected_thread()
+    _selected = cpu_of(thread) if thread else 0
     _limit_s = limit_s
     _until = time.monotonic() + limit_s
     _strings.clear()
@@ -41,6 +44,24 @@ def require_kernel() -> None:
     core = inferior.connection is not None and inferior.connection.type == "core"
     if core and not _has_run():
         raise CairnError("this core has no kernel addresses: load it with `cairn core FILE`")
+    if not core:
+        _choose_view(list(inferior.threads()))
+
+
+def _choose_view(threads: list[gdb.InferiorThread]) -> None:
+    """Live memory is read as the selected CPU sees it: one that has not started yet sees none of it."""
+    for thread in [None, *threads]:
+        if thread:
+            if thread.is_running():
+                raise CairnError("the guest is running: interrupt it first")
+            thread.switch()
+        _pages.clear()
+        try:
+            global_num("cpu_online_mask")
+            return
+        except Unreadable:
+            continue
+    raise CairnError("the kernel's memory cannot be read: it has not set up its page tables yet")
 
 
 def _has_run() -> bool:
@@ -403,7 +424,7 @@ class Selected:
                 self.thread.switch()
             if self.frame:
                 self.frame.select()
-        except gdb.error:
+        except RuntimeError:  # gdb.error is one; so is what a thread or frame says that is gone
             pass
 
 
@@ -413,8 +434,8 @@ def cpu_of(thread: gdb.InferiorThread) -> int:
 
 
 def selected_cpu() -> int:
-    thread = gdb.selected_thread()
-    return cpu_of(thread) if thread else 0
+    """The one that was selected when the command began."""
+    return _selected
 
 
 def cpu_registers(cpu: int, names: tuple[str, ...]) -> dict[str, int]:

@@ -123,6 +123,8 @@ def mm_of(pid: int) -> Obj:
 
 
 def current(cpu: int) -> Obj:
+    if cpu not in target.cpus():
+        raise CairnError(f"cpu {cpu} is not online")
     addr = int.from_bytes(target.read(target.percpu_addr(cpu, "current_thread"), 8, "current_thread"), "little")
     return Obj(addr, "struct thread", f"current thread of cpu {cpu}")
 

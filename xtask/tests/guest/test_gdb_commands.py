@@ -100,8 +100,8 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[State]:
     with launch.ended_at_exit(launch.launch(spec, directory)) as guest:
         wait_ready(guest)
         qmp = Qmp(guest.channels[QMP])
-        cores = [directory / f"{name}.core" for name in ("paged", "physical", "raw")]
-        found = State(socket, *cores, stop_in_user_mode(qmp, socket))
+        paged, physical, raw = (directory / f"{name}.core" for name in ("paged", "physical", "raw"))
+        found = State(socket, paged, physical, raw, stop_in_user_mode(qmp, socket))
         for path, paging in ((found.paged, True), (found.physical, False), (found.raw, False)):
             qmp.execute("dump-guest-memory", {"paging": paging, "protocol": f"file:{path}"}, timeout_s=60.0)
         yield found
@@ -335,6 +335,21 @@ def test_no_kernel(state: State) -> None:
     assert "no kernel symbols" in text
     [text] = gdb([f"core-file {state.raw}"], ["cairn ps"])
     assert text == "cairn ps: this core has no kernel addresses: load it with `cairn core FILE`"
+
+
+def test_before_the_kernel_runs(tmp_path: Path) -> None:
+    """At reset, and at the kernel's first function, where next to nothing is set up; a CPU that sleeps still."""
+    socket = tmp_path / "gdb"
+    kernel = REPO / BUILD / "cairn.elf"
+    spec = GuestSpec(find_machine(ARCH, None), kernel, None, "", 2, "128M", gdb_socket=socket, extra=["-S"])
+    with launch.ended_at_exit(launch.launch(spec, tmp_path)):
+        commands = [f"cairn {name}" for name in ("ps", "current", "bt", "check", "dmesg")]
+        start = ["tbreak kernel_main", "continue"]
+        said = gdb([f"target remote {socket}"], [*commands, *start, *commands, "thread 2", "cairn current", "cairn bt"])
+    assert all("has not set up its page tables yet" in text for text in said[: len(commands)]), said
+    started = said[len(commands) + len(start) :]
+    assert "kernel_main" in started[1] and "kernel_main" in started[2] and "nothing written" in started[4], started
+    assert "kernel_main" in started[-2] and started[-1] == "cairn bt: cpu 1 is not online", started
 
 
 def sound(one: dict[str, Any]) -> bool:
