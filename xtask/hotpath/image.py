@@ -80,6 +80,7 @@ class Image:
     placed: list[tuple[int, int, str]]
     functions: list[Function] = field(default_factory=list)
     by_name: dict[str, list[Symbol]] = field(default_factory=dict)
+    gaps: dict[int, Function] = field(default_factory=dict)
     compiler: str = ""
 
     @staticmethod
@@ -115,9 +116,25 @@ class Image:
     def at(self, address: int) -> Function | None:
         """The function that holds address."""
         place = bisect.bisect_right(self._starts, address) - 1
-        if place < 0 or address >= self._pieces[place][1]:
+        if place < 0:
             return None
+        if address >= self._pieces[place][1]:
+            return self.gap(address, place)
         return self._pieces[place][2]
+
+    def gap(self, address: int, place: int) -> Function | None:
+        """Code between two symbols (behind a label that leaves none): a function named after the one before."""
+        before = self._pieces[place]
+        end = next((low + size for low, size, _ in self.placed if low <= before[0] < low + size), before[1])
+        end = min([end, *self._starts[place + 1 : place + 2]])
+        if address >= end:
+            return None
+        known = self.gaps.get(before[1])
+        if known is None:
+            name = f"{before[2].name}+{before[1] - before[0]:#x}"
+            known = Function(name, {name}, before[1], [(before[1], end)], "local", before[2].object)
+            self.gaps[before[1]] = known
+        return known
 
     def find(self, name: str) -> list[Function]:
         """Every function of that name, as the source or the compiler has it."""

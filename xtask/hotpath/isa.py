@@ -142,20 +142,29 @@ class X86(Port):
             return (-1 if shift[1] == "+" else 1) * int(shift[2], 0), False
         return 0, base not in ("cmp", "test")
 
+    SAVED = frozenset("rbx rbp r12 r13 r14 r15".split())
+
     def constant(self, before: list[Insn], argument: int) -> int | None:
-        names = {f"{p}{self.first_arguments[argument]}" for p in "re"}
+        wanted = f"r{self.first_arguments[argument]}"
         for insn in reversed(before):
             first, _, second = insn.operands.partition(", ")
-            if first in names:
-                value = number(second)
-                if insn.mnemonic in ("mov", "movabs"):
-                    return None if value is None else value & (1 << 64) - 1
-                if insn.mnemonic == "lea" and (place := re.fullmatch(rf"\[rip ([+-]) ({NUMBER})\]", second)):
-                    return insn.address + insn.size + int(place[1] + place[2].lstrip("-"), 0)
+            if insn.kind in (Kind.CALL, Kind.CALL_POINTER) and wanted not in self.SAVED:
                 return None
-            if insn.kind in (Kind.CALL, Kind.CALL_POINTER):
+            if first not in self.widths(wanted):
+                continue
+            value = number(second)
+            if insn.mnemonic in ("mov", "movabs") and value is not None:
+                return value & (1 << 64) - 1
+            if insn.mnemonic == "lea" and (place := re.fullmatch(rf"\[rip ([+-]) ({NUMBER})\]", second)):
+                return insn.address + insn.size + int(place[1] + place[2].lstrip("-"), 0)
+            if insn.mnemonic != "mov" or not re.fullmatch("r[0-9a-z]+", second):
                 return None
+            wanted = second
         return None
+
+    @staticmethod
+    def widths(register: str) -> tuple[str, str]:
+        return (register, register + "d" if register[1].isdigit() else "e" + register[1:])
 
 
 class Arm64(Port):
@@ -202,16 +211,24 @@ class Arm64(Port):
         recent = [insn.mnemonic for insn in before[-10:]]
         return any(m in recent for m in ("ldrb", "ldrh", "ldrsw")) and any(m in recent for m in ("adr", "adrp"))
 
+    READS = ("st", "cmp", "cmn", "tst", "ccmp", "cb", "tb", "b", "ret", "msr")
+
     def constant(self, before: list[Insn], argument: int) -> int | None:
-        name, low = self.first_arguments[argument], 0
+        wanted, low = self.first_arguments[argument], 0
         for insn in reversed(before):
-            if insn.operands.split(",")[0] == name:
-                value = number(insn.operands.rpartition(",")[2])
-                if insn.mnemonic == "add" and insn.operands.startswith(f"{name}, {name}, ") and value is not None:
-                    low += value
-                    continue
-                return value + low if insn.mnemonic in ("adr", "adrp") and value is not None else None
-            if insn.kind in (Kind.CALL, Kind.CALL_POINTER):
+            if insn.kind in (Kind.CALL, Kind.CALL_POINTER) and not 19 <= int(wanted[1:]) <= 28:
+                return None
+            parts = [part.strip() for part in insn.operands.split(",")]
+            if insn.mnemonic.startswith(self.READS) or wanted not in parts[: 1 + insn.mnemonic.startswith("ldp")]:
+                continue
+            value = number(parts[-1])
+            if insn.mnemonic in ("adr", "adrp") and value is not None:
+                return value + low
+            if insn.mnemonic == "add" and len(parts) == 3 and value is not None and re.fullmatch(r"x\d+", parts[1]):
+                wanted, low = parts[1], low + value
+            elif insn.mnemonic == "mov" and re.fullmatch(r"x\d+", parts[1]):
+                wanted = parts[1]
+            else:
                 return None
         return None
 

@@ -158,6 +158,14 @@ def test_other_jumps_in_assembly(mini: Mini, jump: str) -> None:
     mini.check().only("pointer" if "*" in jump else "reach")
 
 
+def test_code_behind_a_label_without_a_symbol(mini: Mini) -> None:
+    mini.sources["kernel/arch/mini/detour.S"] = ASM + ".Lhidden:\n\tcall klog\n\tret\n"
+    mini.change("kernel/arch/mini/detour.S", "jmp klog", "jmp .Lhidden")
+    mini.change("kernel/arch/mini/detour.S", '\t.section .note.GNU-stack, "", @progbits\n', "")
+    mini.change("kernel/arch/mini/entry.S", "popq %rdi", "call detour\n\tpopq %rdi")
+    assert [s.function.name for s in mini.check().only("reach").path] == ["entry", "detour", "detour+0x7", "klog"]
+
+
 def test_return_to_a_pushed_address(mini: Mini) -> None:
     mini.sources["kernel/arch/mini/detour.S"] = ASM.replace("jmp klog", "pushq $klog\n\tret")
     mini.change("kernel/arch/mini/entry.S", "popq %rdi", "call detour\n\tpopq %rdi")

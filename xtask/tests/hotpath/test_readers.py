@@ -132,6 +132,9 @@ def test_x86_arguments() -> None:
     assert port.constant(decoded(port, "488d3d10000000"), 0) == 0x1017
     assert port.constant(decoded(port, "48c7c600102080" + "e800000000"), 1) is None
     assert port.constant(decoded(port, "4889de"), 1) is None
+    hoisted = "48c7c300102080" + "e800000000" + "4889de"  # mov rbx, f; call; mov rsi, rbx
+    assert port.constant(decoded(port, hoisted), 1) == 0xFFFFFFFF80201000
+    assert port.constant(decoded(port, hoisted.replace("c7c3", "c7c1").replace("89de", "89ce")), 1) is None
 
 
 def test_undecodable_bytes_are_seen() -> None:
@@ -183,6 +186,11 @@ def test_arm64_arguments() -> None:
     port = Arm64()
     before = decoded(port, words(0xB0000001, 0x91048021))  # adrp x1, 0x2000; add x1, x1, #0x120
     assert port.constant(before, 1) == 0x2120 and port.constant(before, 0) is None
+    # adrp x28, 0x2000; bl; add x2, x28, #0x120; str x1, [x0]; mov x1, x2
+    hoisted = words(0xB000001C, 0x94000040, 0x91048382, 0xF9000001, 0xAA0203E1)
+    assert port.constant(decoded(port, hoisted), 1) == 0x2120
+    assert port.constant(decoded(port, words(0xB0000001, 0x94000040)), 1) is None
+    assert port.constant(decoded(port, words(0xB0000001, 0xF9400001)), 1) is None  # then ldr x1, [x0]
 
 
 # --- policy --------------------------------------------------------------------------------------
