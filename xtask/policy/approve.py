@@ -11,6 +11,7 @@ import sys
 
 from .. import exitcodes
 from . import records, target
+from .check import open_repo
 from .errors import UsageError
 from .git import Repo
 from .policyfile import Policy
@@ -72,7 +73,7 @@ class Subject:
     def __init__(self, name: str, options: argparse.Namespace) -> None:
         self.option = "--staged"
         self.kind, self.subject, self.change = "path", "", ""
-        self.repo = target.open_repo()
+        self.repo = open_repo()
         self.policy = target.current_policy(self.repo)
         if name == "approve" and (options.follow_up or options.kind):
             self.standing(options)

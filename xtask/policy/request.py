@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from .. import exitcodes
-from . import generated, ratchets, semantic, target
+from . import generated, semantic, target
 from .git import Entry, Repo
 from .names import show
 from .policyfile import POLICY, Policy
@@ -52,8 +52,8 @@ def why_protected(found: Target) -> list[str]:
             lines.append(f"{target.line(entry)}: ratchet {slip.ratchet.name}: {slip.detail}")
         elif rule is not None:
             lines.append(f"{target.line(entry)}: Tier {rule.tier}, {rule.name}: {rule.why}")
-        else:
-            lines.append(f"{target.line(entry)}: {ratchets.__name__.rsplit('.', 1)[-1]}")
+        else:  # under a tier of the other parent's policy
+            lines.append(f"{target.line(entry)}: protected on the side it was merged with")
     return lines
 
 

@@ -7,8 +7,7 @@ import datetime
 import tempfile
 from typing import NamedTuple
 
-from .check import index_copy
-from .check import open_repo as open_repo
+from .check import index_copy, open_repo
 from .errors import UsageError
 from .git import Entry, GitError, Repo
 from .history import Range, find_start, policy_at

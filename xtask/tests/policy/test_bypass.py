@@ -217,8 +217,10 @@ def test_replaced_objects(repo: Scratch) -> None:
 
 
 def test_grafts(repo: Scratch) -> None:
+    """The graft hides a change that was taken back: only its own commit shows it."""
     repo.append(HOT, "int more;\n")
     bad = repo.commit()
+    repo.git("checkout", "-q", repo.base, "--", HOT)
     repo.append("readme", "more\n")
     last = repo.commit()
     repo.write(".git/info/grafts", f"{last} {repo.base}\n")
@@ -284,12 +286,12 @@ def test_side_line_with_a_policy_of_its_own(repo: Scratch) -> None:
     repo.git("checkout", "-q", "-b", "side", repo.base + "^")
     repo.append(HOT, "int more;\n")
     repo.commit("side")
-    repo.git("show", f"{repo.base}:policy.toml")
     repo.write("policy.toml", repo.git("show", f"{repo.base}:policy.toml") + "\n")
     repo.commit("a second beginning")
     repo.git("checkout", "-q", "main")
     repo.git("merge", "-q", "--no-ff", "-X", "ours", "-m", "merge", "side")
     repo.refuses(HOT)
+    repo.has(repo.verdict("audit"), ("the policy begins in more than one commit",))
 
 
 def test_unrelated_history_merged_in(repo: Scratch) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from xtask.policy import doctor, docs
 
-from .scratch import WHY, Scratch
+from .scratch import ROOT, WHY, Scratch
 
 HOT = "kernel/entry/irq.c"
 
@@ -77,6 +77,24 @@ def test_clean_merges_of_approved_work_need_nothing(repo: Scratch) -> None:
     repo.git("merge", "-q", "--no-commit", "side")
     assert repo.staged()["findings"] == []
     repo.git("commit", "-q", "-m", "merge")
+    repo.passes()
+
+
+def test_a_clean_merge_passes_its_hook_too(repo: Scratch) -> None:
+    """Before pre-merge-commit git has not written MERGE_HEAD: the other side is known by the environment."""
+    repo.git("checkout", "-q", "-b", "side")
+    for text in ("int one;\n", "int two;\n"):
+        repo.append(HOT, text)
+        repo.stage()
+        repo.approve()
+        repo.commit("approved")
+    repo.git("checkout", "-q", "main")
+    repo.append("readme", "more\n")
+    repo.commit("main")
+    code = f"import sys; sys.path.insert(0, '{ROOT}'); from xtask.policy.command import main; sys.exit(main(sys.argv[1:]))"
+    repo.write(".git/hooks/pre-merge-commit", f'#!/bin/sh\nexec /usr/bin/python3 -I -c "{code}" check --staged\n')
+    os.chmod(repo.root / ".git/hooks/pre-merge-commit", 0o755)
+    repo.git("merge", "-q", "--no-edit", "side")
     repo.passes()
 
 
