@@ -15,7 +15,7 @@ USER_TOP = 1 << 47
 NULL_MAX = 1 << 16
 SI_KERNEL = 0x80
 SEGV_MAPERR, SEGV_ACCERR, BUS_ADRALN, BUS_ADRERR, FPE_INTDIV = 1, 2, 1, 2, 1
-V_GP = 13
+ABORTS = (0x20, 0x21, 0x24, 0x25)  # aarch64: classes of instruction and data aborts
 PRIVILEGED = re.compile(r"^(hlt|cli|sti|in|out|insb|outsb|l[gi]dt|lmsw|invlpg|wbinvd|clts|(rd|wr)msr)\b|\b[cd]r\d\b")
 
 
@@ -35,9 +35,9 @@ class Scene:
 
 
 def register(crash: Crash, name: str) -> int | None:
-    """A register by its name in assembly: rax, eax and ax are the 64-bit ax here."""
+    """A register by its name in assembly: rax, eax and ax are the 64-bit ax here; w0 is x0."""
     for known, value in crash.regs.items():
-        if name in (known, f"r{known}", f"e{known}", f"{known}d"):
+        if name in (known, f"r{known}", f"e{known}", f"{known}d", known.replace("x", "w")):
             return value
     return None
 
@@ -47,9 +47,9 @@ def access(crash: Crash) -> str:
     error = crash.fault.get("error")
     if crash.fault.get("vector") == 14 and error is not None:
         return "execute" if error & 16 else "write" if error & 2 else "read"
-    if crash.fault.get("class"):  # aarch64: the kind of abort
-        iss = crash.fault.get("iss", 0)
-        return "execute" if crash.fault["class"] in (0x20, 0x21) else "write" if iss & 0x40 else "read"
+    esr = crash.fault.get("esr")
+    if esr is not None and esr >> 26 in ABORTS:
+        return "execute" if esr >> 26 in (0x20, 0x21) else "write" if esr & 0x40 else "read"
     return "access"
 
 

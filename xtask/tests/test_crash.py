@@ -111,6 +111,16 @@ def test_null_pointers() -> None:
     assert kind(ip="0x0", addr="0x0", fault={"vector": "0xe", "error": "0x14"}) == "call of null"
 
 
+def test_aarch64_says_what_was_tried() -> None:
+    regs = {"pc": "0x401100", "sp": "0x7ffd00700000", "x0": "0x0"}
+    code = {"text": "010400f9", "regs": regs}  # str x1, [x0, #8]
+    made = scene(**code, fault={"esr": "0x92000046", "far": "0x8"})
+    assert cause.probable(made).text.startswith("Null pointer: write at 0x8") and made.instruction
+    assert made.instruction.text == "str x1, [x0, #8]"
+    jump = {"esr": "0x82000006", "far": "0x123456789000"}
+    assert kind(ip="0x123456789000", addr="0x123456789000", fault=jump, regs=regs) == "wild jump"
+
+
 def test_jumps() -> None:
     jump = {"vector": "0xe", "error": "0x14"}
     assert kind(ip="0x123456789000", addr="0x123456789000", fault=jump) == "wild jump"
