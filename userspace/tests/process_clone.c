@@ -1,12 +1,13 @@
 /* clone() flags, and processes of several threads that end. */
 #include "stagetest.h"
+#include "port.h"
 #include <pthread.h>
 #include <sched.h>
 
 /* A clone without a new stack is a fork with choices. */
 static long raw_clone(unsigned long flags, pid_t *parent_tid, pid_t *child_tid)
 {
-	return syscall(SYS_clone, flags, NULL, parent_tid, child_tid, 0);
+	return syscall(SYS_clone, flags, NULL, parent_tid, PORT_CLONE_LAST(child_tid, 0));
 }
 
 TEST(clone_files_fs, "CLONE_FILES and CLONE_FS share descriptors and directory")

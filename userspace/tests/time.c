@@ -1,5 +1,6 @@
 /* Clocks, sleeping, timers. */
 #include "stagetest.h"
+#include "port.h"
 #include <elf.h>
 #include <sys/auxv.h>
 #include <sys/time.h>
@@ -95,8 +96,8 @@ static void *vdso_symbol(const char *name)
 TEST(vdso_agrees, "the vDSO's clocks agree with the system call's")
 {
 	static const clockid_t ids[] = { CLOCK_MONOTONIC, CLOCK_REALTIME };
-	int (*get)(clockid_t, struct timespec *) = (int (*)(clockid_t, struct timespec *))(
-		uintptr_t)vdso_symbol("__vdso_clock_gettime");
+	int (*get)(clockid_t, struct timespec *) =
+		(int (*)(clockid_t, struct timespec *))(uintptr_t)vdso_symbol(PORT_VDSO_CLOCK);
 	struct timespec ts;
 
 	if (!get)

@@ -12,6 +12,8 @@ int proc_test_in_process(struct stage *s, int (*fn)(struct stage *s));
 	X(exit42) X(argc) X(fault) X(privileged) X(illegal) X(spin) X(fork) X(handler) X(calls)
 #define USER_CODE_DECLARE(name) extern const u8 user_code_##name[], user_code_##name##_end[];
 USER_CODES(USER_CODE_DECLARE)
+/* What the port makes of an instruction that programs may not execute. */
+extern const u32 user_code_privileged_signal;
 
 #define PROC_TEST_BASE 0x400000ul
 

@@ -4,6 +4,7 @@
  */
 #include <arch/cpu.h>
 #include <arch/irq.h>
+#include <arch/mmu.h>
 #include <asm/boot.h>
 #include <debug/klog.h>
 #include <lib/errno.h>
@@ -101,4 +102,9 @@ __noreturn void arch_reboot(void)
 __noreturn void arch_triple_fault(void)
 {
 	arch_reboot();
+}
+
+void arch_bad_stack(void)
+{
+	asm volatile("mov sp, %0; str xzr, [sp]" : : "r"(KERNEL_HALF - 28 * 1024) : "memory");
 }

@@ -9,6 +9,7 @@
 #include <asm/entry.h>
 #include <asm/vectors.h>
 #include <debug/panic.h>
+#include <mm/vmalloc.h>
 #include <sched/thread.h>
 
 /* Where the kernel's own stack has run out: see vectors.S. */
@@ -41,9 +42,11 @@ void exception_kernel(struct regs *regs, u64 esr, u64 far)
 		kernel_fault(regs, exception_name(esr), esr, 0);
 }
 
-void exception_overflow(struct regs *regs, u64 esr, u64 far)
+void exception_overflow(struct regs *regs, u64 esr)
 {
-	kernel_fault(regs, "kernel stack overflow", esr, far);
+	kernel_fault(regs,
+		     kstack_guard_hit(regs->sp) ? "kernel stack overflow" : "stack pointer astray",
+		     esr, regs->sp);
 }
 
 void exception_unexpected(struct regs *regs, u64 esr, unsigned vector)

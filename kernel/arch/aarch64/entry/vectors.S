@@ -150,7 +150,6 @@ return_to_kernel:
 	SAVE_STATE
 	mov x0, sp
 	mrs x1, esr_el1
-	mrs x2, far_el1
 	bl exception_overflow
 	.size .Loverflow, . - .Loverflow
 

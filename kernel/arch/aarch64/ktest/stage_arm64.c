@@ -3,7 +3,7 @@
 #include <arch/mmu.h>
 #include <arch/percpu.h>
 #include <asm/entry.h>
-#include <asm/gic.h>
+#include <core/preempt.h>
 #include <debug/stage.h>
 #include <mm/pgtable.h>
 

@@ -48,6 +48,10 @@ PROGRAM(privileged)
 	hlt
 	ud2
 PROGRAM_END(privileged)
+	.globl user_code_privileged_signal
+	.balign 4
+user_code_privileged_signal:
+	.long 11 /* SIGSEGV */
 
 PROGRAM(illegal)
 	ud2

@@ -95,7 +95,7 @@ void page_fault_user(struct regs *regs, u64 esr, u64 far);
 void page_fault_kernel(struct regs *regs, u64 esr, u64 far);
 void interrupt_dispatch(struct regs *regs);
 __noreturn void exception_unexpected(struct regs *regs, u64 esr, unsigned vector);
-__noreturn void exception_overflow(struct regs *regs, u64 esr, u64 far);
+__noreturn void exception_overflow(struct regs *regs, u64 esr);
 
 /* What an exception means for the program that caused it. */
 struct exception_signal {
