@@ -127,7 +127,7 @@ def line_of(scratch: Scratch, text: str) -> int:
 def test_path_that_is_not_taken_is_not_measured(tmp_path: Path) -> None:
     """A budget is met only by what ran: here the null call is one that the load never makes."""
     text = (REPO / "policy.toml").read_text()
-    assert text.count('via = ["sys_getppid"]') == 1
+    assert 'via = ["sys_getppid"]' in text
     gamed = tmp_path / "policy.toml"
     gamed.write_text(text.replace('via = ["sys_getppid"]', 'via = ["sys_mlockall"]'))
     command = [PYTHON, "-m", "xtask", "hotpath", "--build-dir", str(BUILD), "--policy", str(gamed), "--json"]
@@ -145,7 +145,7 @@ def test_path_that_is_not_taken_is_not_measured(tmp_path: Path) -> None:
 
 def test_missing_budget_is_refused(tmp_path: Path) -> None:
     text, count = re.subn(r'(name = "tick"(?:\n\w+ = .*)*?)\nbudget = \d+', r"\1", (REPO / "policy.toml").read_text())
-    assert count == 1
+    assert count >= 1  # one for each port
     lax = tmp_path / "policy.toml"
     lax.write_text(text)
     command = [PYTHON, "-m", "xtask", "hotpath", "--no-build", "--static", "--policy", str(lax)]

@@ -163,7 +163,7 @@ def test_code_behind_a_label_without_a_symbol(mini: Mini) -> None:
     mini.change("kernel/arch/mini/detour.S", "jmp klog", "jmp .Lhidden")
     mini.change("kernel/arch/mini/detour.S", '\t.section .note.GNU-stack, "", @progbits\n', "")
     mini.change("kernel/arch/mini/entry.S", "popq %rdi", "call detour\n\tpopq %rdi")
-    assert [s.function.name for s in mini.check().only("reach").path] == ["entry", "detour", "detour+0x7", "klog"]
+    assert [s.function.name for s in mini.check().only("reach").path] == ["entry", "detour", "detour+0x4", "klog"]
 
 
 def test_return_to_a_pushed_address(mini: Mini) -> None:
