@@ -132,7 +132,8 @@ def owner_name(addr: int, lock: Lock) -> str:
 def locks(args: Args, report: Report) -> None:
     """Looks at every lock that is a variable, in a table of the kernel or in an object of a living process.
     A spinlock knows its CPU, a mutex and a write-held rwsem their thread; debug builds also keep what each
-    CPU holds, in order. Then who waits: sleepers by their wait queue, spinning CPUs by what they noted."""
+    CPU holds, in order. Then who waits: sleepers by their wait queue, spinning CPUs by what they noted; a circle
+    among them is a deadlock, and named."""
     held = report.table("held", "held:")
     found: list[Lock] = []
     variables = [named_locks(kind) for kind in ("spinlock", "mutex", "rwsem")]
@@ -150,6 +151,9 @@ def locks(args: Args, report: Report) -> None:
     waiting = report.table("waited", "waited for:")
     sleepers(found, waiting, report)
     spinners(waiting, report)
+    waits = {str(row["who"]): (str(row["lock"]), str(row["held_by"]).removeprefix("writer ")) for row in waiting.rows}
+    for circle in walk.deadlocks(waits):
+        report.note(f"deadlock: {circle}")
 
 
 def debug_held(report: Report) -> None:
@@ -204,10 +208,19 @@ def lock_around(queue: int) -> Lock | None:
             owner = obj.num("owner") & OWNER_MASK
             if owner and not any(thread.addr == owner for thread in tasks.threads()):
                 continue
+            if not slept_on(kind, obj):
+                continue
             return Lock(kind, obj, obj.string("name"))
         except CairnError:
             continue
     return None
+
+
+def slept_on(kind: str, obj: Obj) -> bool:
+    """Whether its words are those of a lock that somebody sleeps for."""
+    if kind == "mutex":
+        return bool(obj.num("owner") & 1)
+    return obj.num("count") == -1 or (obj.num("writers_waiting") > 0 and 0 <= obj.num("count") < WAITERS_MAX)
 
 
 def spinners(table: Table, report: Report) -> None:

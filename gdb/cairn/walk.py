@@ -141,3 +141,20 @@ def radix_entries(
                 yield index, check_pointer(entry, f"{name}: entry {index} of node {node:#x}")
 
     yield from visit(slot & ~1, 0, 66)
+
+
+def deadlocks(waits: dict[str, tuple[str, str]]) -> list[str]:
+    """Circles among who waits for (lock, its holder), each in words and once."""
+    found: list[str] = []
+    done: set[str] = set()
+    for start in waits:
+        path: list[str] = []
+        who = start
+        while who in waits and who not in done and who not in path:
+            path.append(who)
+            who = waits[who][1]
+        if who in path:
+            circle = path[path.index(who) :]
+            found.append("; ".join(f"{one} waits for {waits[one][0]}, held by {waits[one][1]}" for one in circle))
+        done.update(path)
+    return found

@@ -122,6 +122,15 @@ def entries(memory: Memory, slot: int) -> tuple[list[tuple[int, int]], str]:
     return found, ""
 
 
+def test_deadlocks() -> None:
+    waits = {"a": ("l1", "b"), "b": ("l2", "c"), "c": ("l3", "b"), "d": ("l4", "?"), "e": ("l5", "e")}
+    assert walk.deadlocks(waits) == [
+        "b waits for l2, held by c; c waits for l3, held by b",
+        "e waits for l5, held by e",
+    ]
+    assert walk.deadlocks({"a": ("l", "b"), "c": ("l", "b")}) == []
+
+
 def test_radix() -> None:
     memory = Memory()
     top, low, high = KERNEL + 0x10000, KERNEL + 0x20000, KERNEL + 0x30000

@@ -73,10 +73,10 @@ class State:
     numbers: dict[str, int]  # of the first thread of each name
 
 
-def wait_ready(guest: launch.Guest) -> None:
+def wait_ready(guest: launch.Guest, text: bytes = READY) -> None:
     seen = b""
     deadline = time.monotonic() + BOOT_LIMIT_S
-    while READY not in seen:
+    while text not in seen:
         assert time.monotonic() < deadline and guest.poll() is None, seen[-2000:]
         channels = [channel for name, channel in guest.channels.items() if name != QMP]
         for ready in select.select(channels, [], [], 0.2)[0]:
@@ -350,6 +350,21 @@ def test_before_the_kernel_runs(tmp_path: Path) -> None:
     started = said[len(commands) + len(start) :]
     assert "kernel_main" in started[1] and "kernel_main" in started[2] and "nothing written" in started[4], started
     assert "kernel_main" in started[-2] and started[-1] == "cairn bt: cpu 1 is not online", started
+
+
+def test_deadlock(tmp_path: Path) -> None:
+    """Two CPUs that wait for each other's lock: the circle is named, and who came how far."""
+    socket = tmp_path / "gdb"
+    kernel = REPO / BUILD / "cairn.elf"
+    spec = GuestSpec(find_machine(ARCH, None), kernel, None, "crash_test=deadlock", 2, "128M", gdb_socket=socket)
+    with launch.ended_at_exit(launch.launch(spec, tmp_path)) as guest:
+        wait_ready(guest, b"the machine has stopped")
+        said = gdb([f"target remote {socket}"], ["cairn locks --json", "cairn bt running", "cairn sysinfo"])
+    answer = json.loads(said[0])
+    [note] = [note for note in answer["notes"] if note.startswith("deadlock: ")]
+    assert "cpu 0 waits for lock_b, held by cpu 1" in note and "cpu 1 waits for lock_a, held by cpu 0" in note
+    assert "die_deadlock+" in said[1] and "other_order+" in said[1] and "<- interrupted here" in said[1]
+    assert "has panicked" in said[2]
 
 
 def sound(one: dict[str, Any]) -> bool:
