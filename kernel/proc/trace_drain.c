@@ -10,7 +10,7 @@
 #include <debug/trace.h>
 #include <proc/trace.h>
 
-#define PERIOD_NS (2 * NSEC_PER_MSEC)
+#define PERIOD_NS (10 * NSEC_PER_MSEC)
 #define WAITING_PERIOD_NS (500 * NSEC_PER_MSEC)
 
 static u8 draining; /* [a] */

@@ -14,7 +14,7 @@ from .conftest import PYTHON, REPO, Runner
 
 SCHEMA = REPO / "kernel" / "debug" / "events.tbl"
 LONG = 4096
-RUNS = 600
+RUNS = 460
 FLOOD = 5000  # as in kernel/tests/ktest/stage_trace.c
 
 
