@@ -25,6 +25,8 @@
 #define LINE_ROOM (48 * 1024ul)
 #define BURST 64
 #define REFILL_PER_S 16
+#define PRICE_NS (NSEC_PER_SEC / REFILL_PER_S)
+#define LENGTH_FREE 8192
 #define FLUSH_NS NSEC_PER_SEC
 #define ARGS_MAX 1024 /* bytes of the command line */
 #define ARG_MAX 256 /* of one argument */
@@ -35,7 +37,7 @@ const char *(*crash_syscall_name)(unsigned long nr);
 static struct mutex crash_lock;
 static char storage[sizeof(struct event) + LINE_ROOM] __aligned(16); /* [x] crash_lock */
 static char path[PATH_MAX]; /* [x] crash_lock */
-static u64 tokens_ns = BURST * (NSEC_PER_SEC / REFILL_PER_S); /* [x] crash_lock: time saved up */
+static u64 saved_ns = BURST * PRICE_NS; /* [x] crash_lock: time to spend on reports */
 static u64 last_ns; /* [x] crash_lock */
 static u64 left_out; /* [a] reports not written, and not told yet */
 static u64 made; /* [a] */
@@ -46,14 +48,20 @@ static struct work flush_work;
 
 static bool take_token(void)
 {
-	u64 now = arch_clock_ns(), price = NSEC_PER_SEC / REFILL_PER_S;
+	u64 now = arch_clock_ns();
 
-	tokens_ns = min_t(u64, tokens_ns + (now - last_ns), BURST * price);
+	saved_ns = min_t(u64, saved_ns + (now - last_ns), BURST * PRICE_NS);
 	last_ns = now;
-	if (tokens_ns < price)
+	if (saved_ns < PRICE_NS)
 		return false;
-	tokens_ns -= price;
+	saved_ns -= PRICE_NS;
 	return true;
+}
+
+/* A long line costs more, for it keeps the channel longer. */
+static void pay_for_length(size_t len)
+{
+	saved_ns -= min_t(u64, saved_ns, len / LENGTH_FREE * PRICE_NS);
 }
 
 void crash_flush(void)
@@ -287,6 +295,7 @@ void crash_report(const struct siginfo *info, const char *note, const struct cra
 	if (take_token()) {
 		crash_log(info, note);
 		write_event(info, note, calls);
+		pay_for_length(((struct event *)storage)->len);
 	} else {
 		leave_out();
 	}
