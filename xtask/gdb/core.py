@@ -24,6 +24,7 @@ QUERY_S = 2.0
 PING_S = 0.3
 STEP_S = 1.0  # patience with each way of stopping a target, before the next one
 ASKS_MAX = 8
+BACK_UPS = 10
 
 
 @dataclass
@@ -162,11 +163,16 @@ class Core:
         return self.settle(deadline)
 
     def interrupt(self, deadline: float) -> bool:
-        """Brings back what runs or is busy, by one way after the other."""
-        for way in (self.interrupt_gdb, self.interrupt_target, self.pause_guest, self.recover):
-            if self.idle():
-                return True
-            way(min(deadline, time.monotonic() + STEP_S))
+        """Brings back what runs or is busy, by one way after the other, and again on a slow host."""
+        ways: list[Callable[[float], None]] = [self.interrupt_gdb, self.interrupt_target, self.pause_guest]
+        while not self.idle() and time.monotonic() < deadline:
+            for way in ways:
+                if not self.idle():
+                    way(min(deadline, time.monotonic() + STEP_S))
+            # A second ^C would make GDB give up the connection: from now on only when it waits for no target.
+            ways = [] if self.target.running else [self.interrupt_gdb]
+            ways += [self.pause_guest, self.recover]
+            self.wait_for(self.idle, min(deadline, time.monotonic() + PING_S))
         return self.idle()
 
     def idle(self) -> bool:
@@ -191,16 +197,20 @@ class Core:
             self.settle(deadline)
 
     def back_up_interrupt(self) -> None:
-        """A person typed ^C: when GDB, about to resume the target, missed it, QEMU stops the target."""
+        """A person typed ^C. GDB may lose it while it loads symbols or resumes: then QEMU stops the target, and
+        again when that came just while GDB had stopped it itself."""
         with self.cond:
-            stops, running = self.target.stops, self.target.running
-        if running and not self.wait_for(lambda: self.target.stops != stops, time.monotonic() + STEP_S):
+            stops = self.target.stops
+        for _ in range(BACK_UPS):
+            patience = time.monotonic() + PING_S
+            if self.wait_for(lambda: self.target.stops != stops, patience) or not self.target.running:
+                return
             self.session.qmp.post("stop")
 
     def pause_guest(self, deadline: float) -> None:
         """QEMU's own stop: it tells GDB."""
         self.session.qmp.post("stop")
-        self.settle(deadline)
+        self.finish(self.target.pending, deadline)
 
     def recover(self, deadline: float) -> None:
         """A new connection to QEMU's stub, which stops the guest. Breakpoints stay."""
