@@ -34,6 +34,7 @@ STRUCT_SIZES = {
     "off_inout": 8,
     "tid_out": 4,
 }
+GENERIC_STAT = 128  # of the ports that have no layout of their own
 ELEMENT_SIZES = {"pollfd": 8}
 LENGTHS = ("size", "int", "uint", "ulong")
 RESULT = 255
@@ -80,10 +81,15 @@ def capture_of(call: Syscall, place: int) -> Capture | None:
     return None
 
 
+def for_port(capture: Capture | None, arch: str) -> Capture | None:
+    stat = Capture("STRUCT", 0, STRUCT_SIZES["stat"])
+    return Capture("STRUCT", 0, GENERIC_STAT) if capture == stat and arch == "aarch64" else capture
+
+
 def generate(text: str, path: str, arch: str) -> str:
     rows = []
     for number, call in numbered(parse(text, path), arch):
-        found = [(place, capture_of(call, place)) for place in range(len(call.args))]
+        found = [(place, for_port(capture_of(call, place), arch)) for place in range(len(call.args))]
         words = [f"[{place}] = {capture.row()}" for place, capture in found if capture is not None]
         if words:
             rows.append(f"\t[{number}] = {{ {', '.join(words)} }}, /* {call.name} */")

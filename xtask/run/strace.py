@@ -316,6 +316,7 @@ class Strace:
     """Follows the events of a run."""
 
     table: dict[int, syscalls.Syscall]
+    arch: str = "x86_64"
     execs: dict[int, Event] = field(default_factory=dict)  # by thread: seen, its call not ended yet
     shown: set[int] = field(default_factory=set)  # processes that are being followed
     waiting: dict[int, str] = field(default_factory=dict)  # by thread: a call announced as long
@@ -324,7 +325,7 @@ class Strace:
     @staticmethod
     def load(path: Path, arch: str) -> Strace:
         rows = syscalls.parse(path.read_text(encoding="utf-8"), str(path))
-        return Strace(dict(syscalls.numbered(rows, arch)))
+        return Strace(dict(syscalls.numbered(rows, arch)), arch)
 
     def feed(self, event: Event) -> list[str]:
         """The lines that an event gives."""
@@ -383,10 +384,13 @@ class Strace:
             unknown = tuple(syscalls.Arg("addr", f"a{n}") for n in range(6))
             row = syscalls.Syscall(0, number, number, f"syscall_{number:#x}", unknown, "none", (), "-")
         numbers = [number_of(word) for word in args] if isinstance(args, list) else []
+        numbers = (numbers + [0] * 6)[:6]
+        if row.name == "clone" and self.arch == "aarch64":
+            numbers[3], numbers[4] = numbers[4], numbers[3]
         result = event.fields.get("result")
         return Call(
             row,
-            (numbers + [0] * 6)[:6],
+            numbers,
             data if isinstance(data, dict) else {},
             result if isinstance(result, int) else None,
         )

@@ -41,10 +41,6 @@ def pointer(value: int) -> str:
     return f"{value:#x}" if value else "NULL"
 
 
-def mode(value: int) -> str:
-    return f"{value:#05o}".replace("0o", "0") if value else "000"
-
-
 def mode_octal(value: int) -> str:
     return f"0{value:03o}"
 
@@ -67,8 +63,10 @@ def device(value: int) -> str:
     return f"makedev({os.major(value):#x}, {os.minor(value):#x})"
 
 
-def stat_x86_64(data: bytes) -> str:
-    file_type, rdev, size = struct.unpack_from("<24xI12xQQ", data)
+def file_stat(data: bytes) -> str:
+    """x86_64 has a layout of its own, the other ports the generic one, which is shorter."""
+    layout = "<24xI12xQQ" if len(data) == 144 else "<16xI12xQ8xQ"
+    file_type, rdev, size = struct.unpack_from(layout, data)
     special = stat.S_ISCHR(file_type) or stat.S_ISBLK(file_type)
     what = f"st_rdev={device(rdev)}" if special else f"st_size={size}"
     return f"{{st_mode={file_mode(file_type)}, {what}, ...}}"
@@ -155,7 +153,7 @@ def wait_status(data: bytes) -> str:
 
 # type of syscalls.tbl: (bytes needed, decoder)
 STRUCTS = {
-    "stat": (144, stat_x86_64),
+    "stat": (128, file_stat),
     "timespec": (16, timespec),
     "timespec_out": (16, timespec),
     "timeval": (16, timeval),
@@ -180,7 +178,7 @@ FILLED = {
     "stat", "utsname", "fds_out", "timespec_out", "timeval_out", "buf_out", "long_out", "int_out", "tid_out",
 }  # fmt: skip
 FILLED_ARGS = {"old", "rem"}
-IN_HEX = {"mmap", "brk", "mremap", "shmat"}
+IN_HEX = {"mmap", "brk", "mremap"}
 
 
 def result(name: str, value: int | None) -> str:

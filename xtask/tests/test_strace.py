@@ -99,6 +99,14 @@ def test_flags_that_overlap_and_bits_without_a_name() -> None:
     assert strace_values.quote(b"\x00\x00" + b"7", True) == '"\\0\\0007"...'
 
 
+def test_the_other_layout_of_stat() -> None:
+    generic = b"\0" * 16 + (0o100644).to_bytes(4, "little") + b"\0" * 28 + (77).to_bytes(8, "little") + b"\0" * 72
+    assert len(generic) == 128
+    assert strace_values.file_stat(generic) == "{st_mode=S_IFREG|0644, st_size=77, ...}"
+    text = "- 80 fstat(fd fd, stat st) full - -"
+    assert "{ CAPTURE_STRUCT, 0, 128 }" in capture.generate(text, "t", "aarch64")
+
+
 def test_capture_table() -> None:
     rows = {row.name: row for row in syscalls.parse(SYSCALLS.read_text(), "t")}
     assert capture.capture_of(rows["read"], 1) == capture.Capture("BUFFER", capture.RESULT)
