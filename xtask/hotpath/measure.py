@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -76,9 +77,15 @@ def run_once(arch: str, build: Path, load: Path, plugin: Path, arguments: list[s
     args = [sys.executable, "-m", "xtask", "run", "--no-build", "--no-tty", "--arch", arch]
     args += ["--build-dir", str(build), "--icount", "--timeout", str(LIMIT_S)]
     args += ["--qemu-arg=-plugin", f"--qemu-arg={words}", "--", str(load)]
-    done = subprocess.run(
-        args, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT_S + 60, check=False
-    )
+    # An input that stays open and silent: its end would interrupt the guest at the host's moment.
+    silent, kept = os.pipe()
+    try:
+        done = subprocess.run(
+            args, cwd=ROOT, stdin=silent, capture_output=True, text=True, timeout=LIMIT_S + 60, check=False
+        )
+    finally:
+        os.close(silent)
+        os.close(kept)
     if done.returncode:
         raise InfraError(f"the counted run ended with status {done.returncode}: {done.stderr.strip()[-800:]}")
     if not out.is_file():
