@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-GIT = ("git", "--no-replace-objects", "--literal-pathspecs", "--no-optional-locks")
+GIT = ("git", "--no-replace-objects", "--literal-pathspecs", "--no-optional-locks", "-c", "core.commitGraph=false")
 RAW = ("--raw", "-z", "--no-renames", "--no-abbrev", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none")
 # Each of these could make git show other objects than the ones that are there.
 UNSAFE = ("GIT_REPLACE_REF_BASE", "GIT_SHALLOW_FILE", "GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS", "GIT_LITERAL_PATHSPECS")

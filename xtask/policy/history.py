@@ -15,7 +15,7 @@ from .merges import concerned, merged_entries
 from .names import any_of, show
 from .policyfile import POLICY, Policy, PolicyError
 from .records import Record, RecordError
-from .verdict import COMMAND, Change, Finding, Ledger, Outcome, Protected, is_new_record, judge, protected
+from .verdict import COMMAND, Change, Finding, Ledger, Outcome, Protected, bare_change, is_new_record, judge, protected
 
 Commits = list[tuple[bytes, list[bytes]]]
 
@@ -83,6 +83,14 @@ def load_records(repo: Repo, files: dict[bytes, tuple[bytes, bytes]]) -> list[Re
 # --- one commit ---
 
 
+def day_of(seconds: bytes) -> datetime.date:
+    """The day of a commit's time stamp; one that is none counts as the last day there is: all has expired."""
+    if not seconds.isdigit():
+        return datetime.date.max
+    epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+    return (epoch + datetime.timedelta(seconds=min(int(seconds), 253402300799))).date()
+
+
 class Person(NamedTuple):
     people: set[str]
     day: datetime.date
@@ -100,9 +108,12 @@ def read_commit(repo: Repo, commit: bytes) -> Person:
             who, _, when = rest.rpartition(b"> ")
             people.add(who.rpartition(b"<")[2].decode("utf-8", "replace").strip().casefold())
             if word == b"committer":
-                seconds = int(when.split(b" ")[0] or b"0")
-                day = datetime.datetime.fromtimestamp(min(seconds, 2**40), datetime.timezone.utc).date()
+                day = day_of(when.split(b" ")[0])
     return Person(people, day, message.decode("utf-8", "replace"))
+
+
+def distinct(policies: list[Policy]) -> list[Policy]:
+    return list({policy.digest: policy for policy in policies}.values())
 
 
 class Range:
@@ -137,14 +148,10 @@ class Range:
         return found
 
     def change(self, commit: bytes, parents: list[bytes], diffs: list[list[Entry]]) -> Change:
-        policies: list[Policy] = []
-        for parent in parents or [self.anchor]:
-            policy = self.policies.of(parent) or self.fallback
-            if policy not in policies:
-                policies.append(policy)
+        policies = [self.policies.of(parent) or self.fallback for parent in parents or [self.anchor]]
         merge = len(parents) > 1
-        entries = merged_entries(self.repo, parents, concerned(diffs, policies)) if merge else diffs[0]
-        return Change(f"commit {commit.decode()[:12]}", commit, entries, policies, [], set(), None, datetime.date.min)
+        entries = merged_entries(self.repo, parents, concerned(diffs, policies), policies) if merge else diffs[0]
+        return bare_change(f"commit {commit.decode()[:12]}", commit, entries, distinct(policies))
 
     def detailed(self, change: Change, parents: list[bytes], today: datetime.date | None) -> Change:
         """With what only a closer look needs."""
@@ -153,8 +160,9 @@ class Range:
         keys = [signers_at(self.repo, parent) for parent in parents[:1] if self.policies.has(parent)]
         if self.base or not keys:
             keys.append(signers_at(self.repo, self.anchor))
-        return change._replace(
-            signers=keys, people=person.people, day=today or person.day, message=person.message
+        return change._replace(  # fmt: skip
+            signers=keys, people=person.people, day=today or person.day, incoming=today is not None,
+            message=person.message,
         )
 
 
@@ -238,15 +246,17 @@ def judge_changes(rng: Range, wanted: set[bytes]) -> list[Outcome]:
 
 
 def loosened(rng: Range, change: Change, own: Protected) -> list[Finding]:
-    """What only the base's policy protects: the range loosens the policy and uses that at once."""
+    """What only the base's policy protects: the range loosens the policy and uses that at once, or it grew
+    from a commit that had a looser one."""
     if rng.base is None or rng.fallback in change.policies:
         return []
     need = protected(change.entries, [rng.fallback], rng.repo)
     paths = sorted({show(entry.path) for entry in need.entries if entry not in own.entries})
     if not paths:
         return []
-    why = "the base's policy protects it; this range takes it out of its tier and edits it in one go"
-    return [Finding("refused", change.where, paths, f"{paths[0]} in {change.where}", why, "land the policy change first")]
+    why = "the base's policy protects it, and the one this commit was made under does not"
+    then = "rebase onto the base and ask for an approval; a looser policy lands first, by itself"
+    return [Finding("refused", change.where, paths, f"{paths[0]} in {change.where}", why, then)]
 
 
 # --- the state at the head ---

@@ -11,10 +11,10 @@ import os
 
 from . import records
 from .git import GitError, Repo
-from .history import Range, Verdict, find_start, follow_ups, load_records, missing, policy_at, signers_at
+from .history import Range, Verdict, distinct, find_start, follow_ups, load_records, missing, policy_at, signers_at
 from .merges import concerned, merged_entries
 from .policyfile import POLICY, Policy, PolicyError
-from .verdict import Change, Finding, Ledger, judge, protected
+from .verdict import Change, Finding, Ledger, Outcome, bare_change, judge, protected
 
 
 def merge_heads(repo: Repo) -> list[bytes]:
@@ -38,14 +38,12 @@ def own_addresses(repo: Repo) -> set[str]:
 def staged_change(repo: Repo, head: bytes, policy: Policy, what: str, message: str | None) -> Change:
     """The index against HEAD (and against what is being merged)."""
     parents = [head, *merge_heads(repo)]
-    policies = [policy]
-    diffs = [repo.index_diff(parent) for parent in parents]
-    for parent in parents[1:]:
-        other = policy_at(repo, parent) or policy
-        if all(other.digest != known.digest for known in policies):
-            policies.append(other)
-    entries = diffs[0] if len(parents) == 1 else merged_entries(repo, parents, concerned(diffs, policies))
-    return Change(what, None, entries, policies, [], set(), message, datetime.date.min)
+    policies = [policy, *(policy_at(repo, parent) or policy for parent in parents[1:])]
+    entries = repo.index_diff(head)
+    if len(parents) > 1:
+        diffs = [entries, *(repo.index_diff(parent) for parent in parents[1:])]
+        entries = merged_entries(repo, parents, concerned(diffs, policies), policies)
+    return bare_change(what, None, entries, distinct(policies))._replace(message=message)
 
 
 def quiet(change: Change) -> bool:
@@ -70,25 +68,46 @@ def check_staged(
 def judge_staged(repo: Repo, head: bytes, policy: Policy, change: Change, today: datetime.date) -> Verdict:
     keys = signers_at(repo, head)
     people = own_addresses(repo) if policy.signed else set()
-    change = change._replace(day=today, signers=[keys], people=people)
-    known = load_records(repo, repo.index_files("policy"))
-    ledger = Ledger(known, policy.branch, policy, keys)
+    change = change._replace(day=today, incoming=True, signers=[keys], people=people)
+    ledger = Ledger(load_records(repo, repo.index_files("policy")), policy.branch, policy, keys)
     need = protected(change.entries, change.policies, repo)
     if need.entries:
         use_up(repo, head, ledger, need.digest)
     outcome = judge(change, need, repo, ledger)
+    if any(finding.kind == "approval" for finding in outcome.findings):
+        outcome = amended(repo, head, change, ledger) or outcome
     findings = list(outcome.findings)
     if need.entries:
-        files = repo.index_files()
-        blob = files.get(POLICY.encode())
-        try:
-            new = Policy(repo.blob(blob[1])) if blob else policy
-        except PolicyError:
-            new = policy  # refused already
-        findings += missing(new, files, repo, change.where)
+        findings += missing(new_policy(repo, policy), repo.index_files(), repo, change.where)
     findings += follow_ups(ledger, load_records(repo, repo.files(head, records.BREAK_GLASS)))
     approved = [(outcome.digest, outcome.record)] if outcome.record else []
     return Verdict(findings, list(outcome.notes), 1, approved, mode=policy.mode)
+
+
+def new_policy(repo: Repo, old: Policy) -> Policy:
+    """The policy as staged; one that cannot be read was refused already."""
+    blob = repo.index_files(POLICY).get(POLICY.encode())
+    try:
+        return Policy(repo.blob(blob[1])) if blob else old
+    except PolicyError:
+        return old
+
+
+def amended(repo: Repo, head: bytes, change: Change, ledger: Ledger) -> Outcome | None:
+    """No hook is told that a commit is an amendment: approved as one, it is let go here, and judged later."""
+    parent = repo.try_git("rev-parse", "--verify", "--quiet", "HEAD^{commit}^")
+    policy = policy_at(repo, parent.strip()) if parent else None
+    if parent is None or policy is None:
+        return None
+    entries = repo.index_diff(parent.strip())
+    whole = change._replace(entries=entries, policies=[policy], signers=[signers_at(repo, parent.strip())])
+    need = protected(entries, [policy], repo)
+    if not need.entries:
+        return None
+    use_up(repo, head, ledger, need.digest)
+    outcome = judge(whole, need, repo, ledger)
+    note = "passes as an amendment of HEAD; as a commit of its own it would not"
+    return None if outcome.findings else outcome._replace(notes=(note, *outcome.notes))
 
 
 def use_up(repo: Repo, head: bytes, ledger: Ledger, digest: str) -> None:

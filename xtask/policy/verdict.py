@@ -39,7 +39,13 @@ class Change(NamedTuple):
     signers: list[bytes | None]  # each of these lists of keys must hold the signer's
     people: set[str]  # addresses of author and committer
     message: str | None
-    day: datetime.date
+    day: datetime.date  # by which terms are judged: today for what comes in, else the committer's
+    incoming: bool
+
+
+def bare_change(where: str, commit: bytes | None, entries: list[Entry], policies: list[Policy]) -> Change:
+    """A change before anyone has looked at who made it and when."""
+    return Change(where, commit, entries, policies, [], set(), None, datetime.date.max, False)
 
 
 class Protected(NamedTuple):
@@ -182,6 +188,8 @@ def problem(record: Record, change: Change, branch: str, own_key: bool = False) 
         return "the policy has changed since"
     if records.expired(record, change.day):
         return f"it expired on {record.expires}"
+    if change.incoming and not records.expired(record, change.day + datetime.timedelta(days=policy.expiry_days + 2)):
+        return f"it holds longer than the policy allows, until {record.expires}"
     if not own_key and policy.approvers and record.principal not in policy.approvers:
         return f"{record.principal} is not among the policy's approvers"
     if not policy.signed:

@@ -160,6 +160,7 @@ NAMES: list[str | bytes] = [
     "Kernel/entry/irq.c",
     "kernel/ENTRY/irq.c",
     "kernel/Entry",
+    "Kernel/core/more.c",
     "makefile",
     "kernel/entr\u200by/irq.c",
     "kernel/\u202eyrtne/irq.c",
@@ -294,6 +295,21 @@ def test_side_line_with_a_policy_of_its_own(repo: Scratch) -> None:
     repo.has(repo.verdict("audit"), ("the policy begins in more than one commit",))
 
 
+def test_side_line_from_under_a_weaker_policy(repo: Scratch) -> None:
+    """Nobody judged the side line; the audit finds it at the merge."""
+    repo.write("policy.toml", repo.read("policy.toml").replace('"kernel/link.ld"', '"kernel/link.ld", "kernel/core/"'))
+    repo.stage()
+    repo.approve()
+    strict = repo.commit("kernel/core is Tier 1 now")
+    repo.git("checkout", "-q", "-b", "side", repo.base)
+    repo.append("kernel/core/other.c", "int more;\n")
+    repo.commit("side")
+    repo.passes()
+    repo.git("checkout", "-q", "main")
+    repo.git("merge", "-q", "--no-ff", "-m", "merge", "side")
+    repo.refuses("kernel/core/other.c", base=strict)
+
+
 def test_unrelated_history_merged_in(repo: Scratch) -> None:
     repo.git("checkout", "-q", "--orphan", "other")
     repo.git("rm", "-q", "-r", "-f", ".")
@@ -396,7 +412,7 @@ def test_policy_loosened_then_used_in_one_push(repo: Scratch) -> None:
     repo.commit("approved")
     repo.append(HOT, "int more;\n")
     repo.commit("used")
-    repo.refuses(HOT, "takes it out of its tier and edits it in one go", audit=False)
+    repo.refuses(HOT, "the one this commit was made under does not", audit=False)
     repo.judged(1)
 
 

@@ -189,6 +189,37 @@ def test_policy_changed_since(repo: Scratch) -> None:
     assert record in repo.git("ls-files")
 
 
+def test_a_term_longer_than_the_policy_allows(repo: Scratch) -> None:
+    rewritten(repo, approved_change(repo), expires="9999-12-31")
+    repo.refuses_staged(HOT, "it holds longer than the policy allows")
+    repo.commit()
+    repo.refuses(HOT, "it holds longer than the policy allows", audit=False)
+
+
+def test_a_commit_whose_date_is_none(recorded: Scratch) -> None:
+    approved_change(recorded)
+    tip = recorded.commit()
+    text = recorded.git("cat-file", "commit", tip).replace(" +0000", "99999999999999999999 +0000")
+    for changed in (text, text.replace("9999", "soon")):
+        made = recorded.git("hash-object", "-t", "commit", "--literally", "-w", "--stdin", data=changed.encode())
+        recorded.git("update-ref", "refs/heads/main", made)
+        found = recorded.verdict("audit")
+        assert not found["ok"] and "it expired on" in found["findings"][0]["why"]
+
+
+def test_an_amendment_is_approved_as_what_it_becomes(repo: Scratch) -> None:
+    approved_change(repo)
+    repo.commit("approved")
+    repo.append(HOT, "int forgotten;\n")
+    repo.stage()
+    assert not repo.staged()["ok"]
+    repo.approve("--amend")
+    found = repo.staged()
+    assert found["ok"] and "as an amendment" in found["notes"][0]
+    repo.git("commit", "-q", "--no-verify", "--amend", "-m", "approved")
+    repo.passes()
+
+
 def test_a_record_of_another_kind_approves_no_path(repo: Scratch) -> None:
     rewritten(repo, approved_change(repo), kind="reach", subject="irq_hot -> klog")
     repo.bypassed_by(HOT)
