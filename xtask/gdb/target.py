@@ -163,8 +163,9 @@ def reason_of(stop: Record) -> str:
 
 
 # Commands that let the target run. As they are, they would block the interface until it stops.
-RESUMES: tuple[str, ...] = ("fg", "c", "continue", "s", "step", "n", "next", "si", "stepi", "ni", "nexti", "fin", "finish", "u", "until")
-RESUMES += ("adv", "advance", "j", "jump", "signal", "rc", "rs", "rn", "rsi", "rni")
+RESUMES = frozenset(
+    "fg c continue s step n next si stepi ni nexti fin finish u until adv advance j jump signal rc rs rn rsi rni".split()
+)
 
 
 def in_background(command: str) -> str:
