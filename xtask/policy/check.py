@@ -19,9 +19,11 @@ from .staged import check_staged
 def open_repo() -> Repo:
     """The repository around the current directory, from its top; a bare one as it is."""
     repo = Repo()
-    if repo.git("rev-parse", "--is-inside-work-tree").strip() == b"true":
-        return Repo(repo.top())
-    return repo
+    top = repo.try_git("rev-parse", "--show-toplevel")
+    if top is None:
+        repo.git("rev-parse", "--git-dir")  # a bare one, or an error that says so
+        return repo
+    return Repo(os.fsdecode(top.rstrip(b"\n")))
 
 
 def parse(name: str, argv: list[str]) -> argparse.Namespace:

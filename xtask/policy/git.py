@@ -98,9 +98,6 @@ class Repo:
         found = self.try_git("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
         return found.strip() if found else None
 
-    def top(self) -> str:
-        return os.fsdecode(self.git("rev-parse", "--show-toplevel").rstrip(b"\n"))
-
     def shallow(self) -> bool:
         return self.git("rev-parse", "--is-shallow-repository").strip() != b"false"
 
