@@ -36,6 +36,8 @@ class Watcher:
     defects: list[Defect] = field(default_factory=list)
 
     def event(self, item: Event | Defect, now: float) -> None:
+        if self.panic is not None:
+            self.panic_at = now  # the report goes on
         if isinstance(item, Defect):
             self.defects.append(item)
         elif item.type == "run_begin" and self.begin is None:
