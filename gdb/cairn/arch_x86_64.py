@@ -21,7 +21,6 @@ LEVELS = 4
 # --- registers -----------------------------------------------------------------------------------
 
 PC, SP, FP, ARG0 = "rip", "rsp", "rbp", "rdi"
-FLAGS, CODE_SEGMENT = "eflags", "cs"
 CPU_REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12",
                  "r13", "r14", "r15", "rip", "eflags", "cs", "ss")  # fmt: skip
 
@@ -29,8 +28,6 @@ CPU_REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "
 REGS = ("r15", "r14", "r13", "r12", "bp", "bx", "r11", "r10", "r9", "r8", "ax", "cx", "dx", "si", "di",
         "orig_ax", "ip", "cs", "flags", "sp", "ss")  # fmt: skip
 REGS_SIZE = 8 * len(REGS)
-CALL_ARGS = ("di", "si", "dx", "r10", "r8", "r9")
-CALL_NUMBER = "orig_ax"
 
 # What a switched-out thread's stack holds from its saved pointer up (cpu/switch.S).
 SWITCH_FP, SWITCH_PC = 5 * 8, 6 * 8
@@ -49,6 +46,7 @@ def prologue_return(offset: int, sp: int) -> int | None:
 
 
 def decode_regs(data: bytes) -> dict[str, int]:
+    """ip, sp and bp (the frame pointer) are the names that the commands go by."""
     return dict(zip(REGS, struct.unpack("<21Q", data)))
 
 

@@ -146,13 +146,12 @@ def pt(args: Args, report: Report) -> None:
     mm = space_of(va, pid)
     found = memory.walk(mm, va)
     steps = report.table("entries", f"{va:#x} in {mm.what if mm else 'the kernel'}:")
-    for depth, (table, index, entry) in enumerate(found.steps):
+    for table, index, entry in found.steps:
         leads = f"page of {entry.size >> 10} KiB" if entry.leaf else "table" if entry.present else "nothing"
         steps.row(
             level=port.LEVEL_NAMES[entry.level], table=Hex(table), index=index, entry=Hex(entry.value),
             flags=entry.flags, leads_to=leads, address=Hex(entry.paddr) if entry.present else None,
         )  # fmt: skip
-        del depth
     if found.mapped:
         report.note(f"physical address {found.paddr:#x}, frame {found.paddr >> 12:#x}")
     if found.broken:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from .errors import CairnError, Unreadable
+from .errors import Unreadable
 
 ReadPhys = Callable[[int], int]
 
@@ -88,13 +88,3 @@ def verdict(result: Walk, access: str, user: bool, port: ModuleType, smap: bool 
         if smap:
             return True, "only inside a user copy (SMAP: AC must be set)"
     return True, "allowed"
-
-
-def require_mapped(result: Walk, what: str) -> int:
-    """The physical address, or a CairnError that says why there is none."""
-    if result.mapped:
-        return result.paddr
-    entry = result.last if result.steps else None
-    if not result.broken and entry is not None and entry.kept:
-        return int(entry.value & 0x000FFFFFFFFFF000) + (result.va & 4095)
-    raise CairnError(f"{what}: {result.va:#x} is not mapped" + (f": {result.broken}" if result.broken else ""))

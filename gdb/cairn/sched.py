@@ -148,7 +148,7 @@ def one_trace(thread: Obj, report: Report, user: bool, lines: bool) -> None:
         report.note(f"{tasks.title(thread)} has ended: its kernel stack is gone")
         return
     pc, fp, doing, registers = frame_start(thread)
-    table = report.table(f"thread {thread.num('tid')}", f"{tasks.title(thread)}, {doing}:")
+    table = report.table(tasks.title(thread), f"{tasks.title(thread)}, {doing}:")
     if registers is not None and port.cpu_user_mode(registers):
         trace = unwind.Trace([unwind.Frame(pc, fp, "user")])
     else:

@@ -97,7 +97,7 @@ def sigframe(args: Args, report: Report) -> None:
         return
     actions = sighand(proc).items("action")
     restorers = {a.num("restorer") for a in actions if a.num("flags") & SA_RESTORER and a.num("handler") > SIG_IGN}
-    sp = tasks.user_regs(thread)["sp"]
+    sp = tasks.user_sp(thread)
     for _ in range(FRAMES_MAX):
         frame = find_frame(mm, sp, restorers)
         if frame is None:

@@ -146,8 +146,8 @@ def stack_of(thread: Obj) -> tuple[int, int]:
     return low, high
 
 
-def user_regs(thread: Obj) -> dict[str, int]:
-    """The registers with which the thread entered the kernel; of one in user mode on a CPU, the CPU's."""
+def user_sp(thread: Obj) -> int:
+    """The user's stack pointer: the CPU's when it runs in user mode, else the one that entry saved."""
     port = arch.port()
     if thread.num("kernel") or not thread.num("mm"):
         raise CairnError(f"{title(thread)} has no user mode")
@@ -155,10 +155,10 @@ def user_regs(thread: Obj) -> dict[str, int]:
     if cpu is not None:
         registers = target.cpu_registers(cpu, port.CPU_REGISTERS)
         if port.cpu_user_mode(registers):
-            return {name.removeprefix("r") if name[1:].isalpha() else name: v for name, v in registers.items()}
+            return int(registers[port.SP])
     _, high = stack_of(thread)
-    regs: dict[str, int] = port.decode_regs(target.read(high - port.REGS_SIZE, port.REGS_SIZE, "saved registers"))
-    return regs
+    saved = target.read(high - port.REGS_SIZE, port.REGS_SIZE, "saved registers")
+    return int(port.decode_regs(saved)["sp"])
 
 
 def running_on(thread: Obj) -> int | None:
