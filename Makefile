@@ -154,7 +154,7 @@ gdb: need-build ## GDB on a guest, stopped at the kernel's start (ARGS="--stage 
 	@scripts/setup.sh debug
 	@scripts/gdb_session.sh $(MAKEARGS) $(ARGS)
 # The suite, step by step; each step can be run by itself.
-TEST_STEPS := lint test-host test-user-host test-tools test-stages test-debug test-clang test-guest
+TEST_STEPS := lint test-host test-user-host test-tools test-stages test-debug test-clang test-guest test-aarch64
 test: need-test ## everything: lint, host tests, tools, stages (release and debug), guest programs
 	@set -e; for step in $(TEST_STEPS); do echo "== $$step"; $(MAKE) --no-print-directory $$step; done
 	@echo "== all steps passed: $(TEST_STEPS)"
@@ -163,11 +163,14 @@ test-tools: ## the kit's own tests
 	@$(PYTEST) xtask/tests --ignore xtask/tests/guest
 test-stages: ## boot stages on both machines, one and four CPUs
 	@$(XTASK) boot-stages $(MAKEARGS) --smp 4
-	@$(XTASK) boot-stages $(MAKEARGS) --machine microvm --no-build
+	@$(XTASK) boot-stages $(MAKEARGS) --machine $(SECOND_MACHINE) --no-build
 test-debug: ## boot stages of the debug build: UBSan, lock ranks, poison, redzones
 	@$(XTASK) boot-stages $(MAKEARGS) --variant debug --smp 2
 test-clang: ## the kernel compiles without a warning under clang
 	@$(MAKE) --no-print-directory CC=clang O=build/$(ARCH)-clang kernel
+test-aarch64: ## the same of the second port: stages on both its machines, the debug build, clang
+	@$(MAKE) --no-print-directory ARCH=aarch64 O=$(if $(filter build/$(ARCH),$(O)),build/aarch64,$(O)-aarch64) \
+		test-stages test-debug test-clang
 test-guest: ## programs in the kernel, compared with the host; fault injection
 	@$(PYTEST) xtask/tests/guest
 test-docs: ## the documents: references live, runnable blocks print what they show

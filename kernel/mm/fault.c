@@ -84,6 +84,7 @@ static enum fault_result copy_page(struct vma *v, uptr_t addr, pte_t *slot, pte_
 	}
 	if (!zero)
 		arch_page_copy(page_to_virt(p), page_to_virt(old));
+	arch_pte_break(v->mm, addr, slot);
 	pte_write(slot, pte_make(page_to_phys(p), vma_pt_prot(v) | PT_DIRTY));
 	spin_unlock(lock);
 	tlb_flush_range(v->mm, addr, addr + PAGE_SIZE, false);

@@ -11,3 +11,5 @@ ARCH_LDFLAGS := -m aarch64linux
 IMAGE := Image
 $(O)/Image: $(O)/cairn.elf
 	$(call say,IMAGE,$@) $(CROSS)objcopy -O binary $< $@
+# The board that `make test-stages` boots beside the default one.
+SECOND_MACHINE := virt-gic2

@@ -8,3 +8,8 @@ else
 ARCH_CFLAGS += -mstack-alignment=8
 endif
 ARCH_LDFLAGS := -m elf_x86_64
+
+# The second C library that test programs are built with.
+MUSL_CC := musl-gcc
+# The board that `make test-stages` boots beside the default one.
+SECOND_MACHINE := microvm

@@ -47,6 +47,13 @@ int arch_mmu_create(pte_t **root);
 void arch_mmu_destroy(pte_t *root);
 
 struct mm;
+/*
+ * Before a present entry of a user's page is written to map another page: where no CPU may have the old and the
+ * new mapping cached at once (break before make), nothing is mapped afterwards, and no TLB has it. Entry lock
+ * held, interrupts on; the caller flushes after writing as ever. Inline.
+ */
+static inline void arch_pte_break(struct mm *mm, vaddr_t va, pte_t *pte);
+
 /* Makes mm's tables current on this CPU (NULL: kernel_root). Preemption off. */
 void arch_mmu_activate(struct mm *mm);
 /* No CPU has mm's tables loaded, or will load them: what the port keeps for it (mm->asid) ends. */

@@ -21,10 +21,13 @@ void random_seed(void *data, size_t n)
 
 static bool random_word(u64 *out)
 {
-	bool ok = false;
+	u32 ok = 0;
 
 	for (unsigned i = 0; i < 10 && !ok; i++)
-		asm volatile("mrs %0, s3_3_c2_c4_0" : "=r"(*out), "=@ccne"(ok));
+		asm volatile("mrs %0, s3_3_c2_c4_0\n\tcset %w1, ne"
+			     : "=r"(*out), "=r"(ok)
+			     :
+			     : "cc");
 	return ok;
 }
 

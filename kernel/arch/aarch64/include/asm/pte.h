@@ -122,12 +122,14 @@ static inline void pte_sync_code(pte_t e)
 		icache_sync(pte_paddr(e), e.v & PTE_HUGE ? HUGE_SIZE : PAGE_SIZE);
 }
 /*
- * Code is made fetchable before it is mapped. A new entry of the kernel's is waited for, since a fault on it could not be resolved; a user program whose
- * access comes too early faults once more, and finds it.
+ * Code is made fetchable before it is mapped, and what the page holds is there before the entry is. A new
+ * entry of the kernel's is waited for, since a fault on it could not be resolved; a user program whose access
+ * comes too early faults once more, and finds it.
  */
 static inline void pte_write(pte_t *p, pte_t e)
 {
 	pte_sync_code(e);
+	asm volatile("dmb ishst" : : : "memory");
 	WRITE_ONCE(p->v, e.v);
 	if ((e.v & PTE_VALID) && !(e.v & PTE_NG))
 		asm volatile("dsb ishst; isb" : : : "memory");

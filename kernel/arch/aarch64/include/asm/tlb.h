@@ -26,6 +26,12 @@ static inline void arch_tlb_flush_user(void)
 	arch_tlb_flush_all();
 }
 
+static inline void arch_pte_break(struct mm *mm, vaddr_t va, pte_t *pte)
+{
+	pte_write(pte, (pte_t){ 0 });
+	arch_tlb_broadcast(mm, va, va + PAGE_SIZE, false);
+}
+
 static __always_inline void arch_page_zero(void *page)
 {
 	char *p = page, *end = p + PAGE_SIZE;

@@ -23,6 +23,11 @@ static inline void arch_tlb_flush_all(void)
 	write_cr4(cr4);
 }
 
+/* Entries may change while they are in use. */
+static inline void arch_pte_break(struct mm *mm, vaddr_t va, pte_t *pte)
+{
+}
+
 static __always_inline void arch_page_zero(void *page)
 {
 	void *d = page;
