@@ -133,7 +133,7 @@ def test_backtrace_and_source(way: str, deaths: dict[str, report.Analysis]) -> N
     names = [frame.function.split("+")[0] for frame in deaths[way].frames if not frame.guess]
     assert names[0] == f"die_{way}"
     assert "die" in [frame.function.split("+")[0] for frame in deaths[way].frames]
-    assert deaths[way].frames[0].line.startswith("userspace/programs/crash.c:")
+    assert deaths[way].frames[0].line.startswith("userspace/programs/x86_64/crash.c:")
     current = [item for item in deaths[way].code if item.current]
     assert len(current) == 1 and current[0].address == deaths[way].crash.ip
 
@@ -183,7 +183,7 @@ KERNEL = {
 @pytest.mark.parametrize("way", KERNEL)
 def test_kernel_fault_is_named(guest: Runner, tmp_path: Path, way: str) -> None:
     kind, function = KERNEL[way]
-    words = f"crash_test={way} watchdog=2" + (" debug=sched" if way == "null" else "")
+    words = f"crash_test={way}" + {"null": " debug=sched", "hang": " watchdog=4"}.get(way, "")
     result = guest(["/bin/busybox", "true"], "--smp", "2", "--append", words, "--keep-logs", str(tmp_path))
     assert result.status == 255, result.explain()
     assert f"panic: {kind} in {function}" in result.err.decode(), result.explain()
