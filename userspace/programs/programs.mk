@@ -1,15 +1,25 @@
-# Programs that the guest tests run: static, each from one file; threads64 with both C libraries.
-PROGRAMS := $(O)/user/traced $(O)/user/hostile $(O)/user/crash $(O)/user/bombs $(O)/user/storm $(O)/user/threads64 $(O)/user/threads64-musl $(O)/user/hello-dynamic $(O)/user/gdbstate
+# Programs that the guest tests run: static, each from one file; threads64 with both C libraries, where the
+# port has both. programs/ARCH/ holds those written in the port's own instructions.
+OWN_PROGRAMS := $(patsubst userspace/programs/$(ARCH)/%.c,$(O)/user/%,$(wildcard userspace/programs/$(ARCH)/*.c))
+PROGRAMS := $(addprefix $(O)/user/,traced hostile bombs storm threads64 hello-dynamic hello-static-pie gdbstate) \
+	$(OWN_PROGRAMS) $(if $(MUSL_CC),$(O)/user/threads64-musl)
+PROGRAM_CFLAGS := -O2 -g -fno-omit-frame-pointer -Wall -Wextra -Werror
 
 $(O)/user/%-musl: userspace/programs/%.c
 	@mkdir -p $(@D)
-	$(call say,USERCC,$@) musl-gcc -static -O2 -Wall -Wextra -Werror $< -o $@
+	$(call say,USERCC,$@) $(MUSL_CC) -static -O2 -Wall -Wextra -Werror $< -o $@
 $(O)/user/%-dynamic: userspace/programs/%.c
 	@mkdir -p $(@D)
-	$(call say,USERCC,$@) gcc -O2 -Wall -Wextra -Werror $< -o $@ -lm
+	$(call say,USERCC,$@) $(USER_CC) -O2 -Wall -Wextra -Werror $< -o $@ -lm
+$(O)/user/%-static-pie: userspace/programs/%.c
+	@mkdir -p $(@D)
+	$(call say,USERCC,$@) $(USER_CC) -static-pie -fPIE -O2 -Wall -Wextra -Werror $< -o $@ -lm
+$(OWN_PROGRAMS): $(O)/user/%: userspace/programs/$(ARCH)/%.c userspace/programs/programs.mk
+	@mkdir -p $(@D)
+	$(call say,USERCC,$@) $(USER_CC) -static $(PROGRAM_CFLAGS) $< -o $@ -pthread
 $(O)/user/%: userspace/programs/%.c userspace/programs/programs.mk
 	@mkdir -p $(@D)
-	$(call say,USERCC,$@) gcc -static -O2 -g -fno-omit-frame-pointer -Wall -Wextra -Werror $< -o $@ -pthread
+	$(call say,USERCC,$@) $(USER_CC) -static $(PROGRAM_CFLAGS) $< -o $@ -pthread
 
 programs: $(PROGRAMS) ## the programs that the guest tests run
 .PHONY: programs

@@ -21,10 +21,6 @@
 #define PAGE 4096ul
 #define WAY static __attribute__((noinline, noclone)) void
 
-#if !defined(__x86_64__)
-#error "ways to die are written for x86_64"
-#endif
-
 /* All registers but ax, sp and the flags: bx 0x1111…, cx 0x2222… … r15 0xdd… (then ax, if the way sets it). */
 #define SET_REGISTERS                                                                              \
 	"movabsq $0x1111111111111111, %%rbx\n movabsq $0x2222222222222222, %%rcx\n"                \

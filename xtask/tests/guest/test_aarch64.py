@@ -1,0 +1,64 @@
+"""Programs on the second port: static, static-PIE and dynamic ones, threads, and Debian's busybox, whose output
+is that of the host's own architecture."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .conftest import PYTHON, REPO, Result
+from .test_programs import BUSYBOX, PROGRAMS, on_host
+
+BUILD = os.environ.get("O_AARCH64", "build/aarch64")
+LIBRARIES = Path("/usr/aarch64-linux-gnu/lib")
+ARM_BUSYBOX = REPO / "build/debian/arm64/bin/busybox"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def port() -> None:
+    targets = ["kernel", "user", "programs"]
+    subprocess.run(["make", "-s", "ARCH=aarch64", f"O={BUILD}", *targets], cwd=REPO, check=True, timeout=900)
+
+
+def run(program: str, *options: str, args: tuple[str, ...] = ()) -> Result:
+    command = [PYTHON, "-m", "xtask", "run", "--arch", "aarch64", "--no-build", "--build-dir", BUILD, "--timeout", "120"]
+    done = subprocess.run(
+        [*command, *options, "--", program, *args], cwd=REPO, capture_output=True, stdin=subprocess.DEVNULL,
+        timeout=150, check=False,
+    )  # fmt: skip
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("name", ["hello-static-pie", "hello-dynamic"])
+def test_kinds_of_executables(name: str) -> None:
+    options = ["--add", f"{LIBRARIES}:/lib"] if name == "hello-dynamic" else []
+    result = run(f"{BUILD}/user/{name}", *options, args=("x",))
+    assert result.status == 0, result.explain()
+    assert result.out == b"dynamic: constructor=1 argc=2 argv1=x sqrt2=1.414214 page=4096\n"
+
+
+@pytest.mark.parametrize("smp", ["1", "4"])
+def test_64_threads(smp: str) -> None:
+    result = run(f"{BUILD}/user/threads64", "--smp", smp)
+    assert (result.status, result.out) == (0, b"threads=64 total=403200 own=403200 tls_of_main=0\n"), result.explain()
+
+
+def test_any_call_with_any_arguments() -> None:
+    result = run(f"{BUILD}/user/storm", "--smp", "4")
+    assert result.status == 0, result.explain()
+
+
+def test_busybox_applets_match_the_other_architecture(tmp_path: Path) -> None:
+    fetch = [str(REPO / "scripts/foreign_package.sh"), "arm64", "busybox-static"]
+    if subprocess.run(fetch, check=False, capture_output=True, timeout=300).returncode != 0:
+        pytest.skip("no busybox-static of arm64 (see scripts/foreign_package.sh)")
+    script = PROGRAMS / "applets.sh"
+    expected = on_host([BUSYBOX, "sh", str(script)], tmp_path)
+    adds = ["--add", f"{script}:/applets.sh", "--add", f"{ARM_BUSYBOX}:/bin/busybox"]
+    result = run(str(ARM_BUSYBOX), *adds, "--cwd", "/tmp", "--smp", "2", args=("sh", "/applets.sh"))
+    assert result.status == 0, result.explain()
+    assert result.out.decode().splitlines() == expected.decode().splitlines()
+    assert expected.count(b"\n--- ") >= 59
