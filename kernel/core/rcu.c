@@ -54,8 +54,8 @@ void rcu_idle_enter(void)
 
 void rcu_idle_exit(void)
 {
-	/* Sequentially consistent: whoever still saw us idle is seen by the readers that follow. */
-	__atomic_exchange_n(this_cpu_ptr(rcu_cpu_idle), 0, __ATOMIC_SEQ_CST);
+	this_cpu_write(rcu_cpu_idle, 0);
+	smp_mb(); /* whoever still saw us idle is seen by the readers that follow */
 }
 
 u64 rcu_gp_begin(void)

@@ -24,6 +24,12 @@ static inline u32 dentry_seq(const struct dentry *d)
 {
 	return __atomic_load_n(&d->seq, __ATOMIC_ACQUIRE);
 }
+/* What was read of d since the number was seq is of one piece. */
+static inline bool dentry_unchanged(const struct dentry *d, u32 seq)
+{
+	smp_rmb(); /* those reads, before this one */
+	return READ_ONCE(d->seq) == seq;
+}
 /* The hash runs over the name; it starts from the parent. */
 static inline u64 dentry_hash_init(const struct dentry *parent)
 {

@@ -67,7 +67,7 @@ int lookup_one(struct dentry *dir, const char *name, u32 len, u32 hash, struct d
 	if (d && !dentry_get_live(d))
 		d = NULL;
 	rcu_read_unlock();
-	if (d && dentry_seq(d) == seq &&
+	if (d && dentry_unchanged(d, seq) &&
 	    (!(d->flags & DENTRY_REVALIDATE) || d->super->ops->revalidate(d))) {
 		*out = d;
 		return 0;

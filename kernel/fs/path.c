@@ -45,7 +45,7 @@ static bool path_get_live(const struct path *p, u32 seq)
 	if (!mount_get_live(p->mount))
 		return false;
 	if (likely(dentry_get_live(p->dentry))) {
-		if (likely(dentry_seq(p->dentry) == seq))
+		if (likely(dentry_unchanged(p->dentry, seq)))
 			return true;
 		rcu_read_unlock(); /* the last put may sleep */
 		path_put(p);
@@ -175,7 +175,7 @@ static int dotdot_rcu(struct walk *w)
 			struct dentry *parent = READ_ONCE(d->parent);
 			u32 parent_seq = dentry_seq(parent);
 
-			if (dentry_seq(d) != seq || parent_seq & 1)
+			if (!dentry_unchanged(d, seq) || parent_seq & 1)
 				return leave_rcu(w, -ECHILD);
 			d = parent;
 			seq = parent_seq;
@@ -289,7 +289,7 @@ static int step(struct walk *w, const char *name, u32 len, u32 hash, bool follow
 		return err ? err : step_ref(w, name, len, hash, follow);
 	}
 	inode = rcu_dereference(d->inode);
-	if (unlikely(dentry_seq(dir) != w->seq || dentry_seq(d) != seq))
+	if (unlikely(!dentry_unchanged(dir, w->seq) || !dentry_unchanged(d, seq)))
 		return leave_rcu(w, -ECHILD);
 	if (!inode)
 		return -ENOENT;
@@ -474,7 +474,7 @@ static int walk_once(struct walk *w, int dirfd, const char *name, unsigned flags
 
 bool walk_end_rcu(struct walk *w)
 {
-	bool good = dentry_seq(w->path.dentry) == w->seq;
+	bool good = dentry_unchanged(w->path.dentry, w->seq);
 
 	leave_rcu(w, 0);
 	return good;

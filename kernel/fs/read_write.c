@@ -22,7 +22,7 @@ ssize_t generic_file_read(struct file *f, struct uio *to, loff_t *pos)
 	ssize_t done = 0;
 
 	while (to->resid) {
-		u64 size = READ_ONCE(inode->size);
+		u64 size = smp_load_acquire(&inode->size); /* before the data */
 		size_t off = at & (PAGE_SIZE - 1), n = PAGE_SIZE - off, copied;
 		struct page *p;
 
@@ -115,7 +115,7 @@ static ssize_t write_pages(struct inode *inode, struct uio *from, u64 at, size_t
 		done += (ssize_t)copied;
 		n -= copied;
 		if (at > inode->size)
-			WRITE_ONCE(inode->size, at);
+			smp_store_release(&inode->size, at); /* after the data */
 		if (copied < piece) {
 			err = -EFAULT;
 			break;

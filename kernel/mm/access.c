@@ -162,7 +162,7 @@ static bool page_in_memory(struct vma *v, uptr_t addr)
 	p = mapping_find_page(v->mapping, vma_index(v, addr));
 	if (!p)
 		return false;
-	up = p->flags & PG_UPTODATE;
+	up = smp_load_acquire(&p->flags) & PG_UPTODATE;
 	page_put(p);
 	return up;
 }

@@ -36,7 +36,7 @@ static unsigned read_prot(const struct vma *v)
 
 static bool usable(const struct mapping *m, const struct page *p)
 {
-	return READ_ONCE(p->mapping) == m && READ_ONCE(p->flags) & PG_UPTODATE;
+	return READ_ONCE(p->mapping) == m && smp_load_acquire(&p->flags) & PG_UPTODATE;
 }
 
 /* Maps pages[0..n) at slot[0..n) where there is nothing yet; takes over the references it uses, drops

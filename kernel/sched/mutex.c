@@ -248,7 +248,7 @@ void rwsem_read_unlock(struct rwsem *s)
 {
 	rank_pop(s->rank);
 	if (__atomic_sub_fetch(&s->count, 1, __ATOMIC_SEQ_CST) == 0 &&
-	    READ_ONCE(s->writers_waiting))
+	    __atomic_load_n(&s->writers_waiting, __ATOMIC_SEQ_CST))
 		waitq_wake_all(&s->wait, 0);
 }
 

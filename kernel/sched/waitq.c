@@ -82,7 +82,8 @@ void sched_prepare_sleep(enum sleep_kind kind)
 						: TS_SLEEP_UNINT;
 
 	/* A full barrier: the state is seen before the caller tests its condition. */
-	__atomic_exchange_n(&current->state, state, __ATOMIC_SEQ_CST);
+	WRITE_ONCE(current->state, state);
+	smp_mb();
 }
 
 void sched_cancel_sleep(void)

@@ -32,7 +32,7 @@ static int tmpfs_read_page(struct mapping *m, struct page *p)
 
 static u64 tmpfs_size(struct mapping *m)
 {
-	return READ_ONCE(m->host->size);
+	return smp_load_acquire(&m->host->size);
 }
 
 static const struct mapping_ops tmpfs_mapping_ops = {

@@ -111,7 +111,7 @@ int stage_syscall_record(struct stage *s)
 		sh = sighand_lock(p, &flags);
 		n = proc_recent_calls(p, calls, SYSCALL_RING_CALLS);
 		sighand_unlock(sh, flags);
-		if (n && !calls[n - 1].done && !READ_ONCE(p->leader->on_cpu))
+		if (n == SYSCALL_RING_CALLS && !calls[n - 1].done && !READ_ONCE(p->leader->on_cpu))
 			break;
 	}
 	error = check_calls(s, p, calls, n);
