@@ -2,13 +2,11 @@
 #pragma once
 
 #define ESR_EC(esr) ((unsigned)((esr) >> 26 & 0x3f))
-#define ESR_ISS(esr) ((unsigned)((esr)&0x1ffffff))
 #define ESR_WNR 0x40u /* data abort by a write */
 #define ESR_CM 0x100u /* data abort by cache maintenance, which counts as a read */
 #define ESR_FSC(esr) ((unsigned)((esr)&0x3f))
 
 #define EC_UNKNOWN 0x00
-#define EC_WFX 0x01
 #define EC_FP 0x07
 #define EC_BTI 0x0d
 #define EC_ILLEGAL_STATE 0x0e
@@ -32,10 +30,7 @@
 
 /* Fault status: the lowest two bits are the level. */
 #define FSC_KIND(esr) (ESR_FSC(esr) & 0x3cu)
-#define FSC_ADDRESS_SIZE 0x00
 #define FSC_TRANSLATION 0x04
 #define FSC_ACCESS 0x08
 #define FSC_PERMISSION 0x0c
-#define FSC_EXTERNAL 0x10
-#define FSC_TAG_CHECK 0x11
 #define FSC_ALIGNMENT 0x21
