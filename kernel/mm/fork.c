@@ -33,10 +33,10 @@ static void copy_entries(struct copy *c, pte_t *from, pte_t *to, unsigned n, uns
 		c->anon++;
 		if (pte_writable(e) && !INJECT("fork_keeps_writable")) {
 			e = pte_make(pte_paddr(e), prot);
-			pte_write(&from[i], e);
+			pte_copy(&from[i], e);
 			c->flush = true;
 		}
-		pte_write(&to[i], e);
+		pte_copy(&to[i], e);
 	}
 	spin_unlock(lock);
 }

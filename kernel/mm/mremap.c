@@ -29,7 +29,7 @@ static void move_some(pte_t *from, pte_t *to, unsigned n)
 
 		if (pte_none(e))
 			continue;
-		pte_write(&to[i], e);
+		pte_copy(&to[i], e);
 		pte_write(&from[i], empty);
 	}
 	spin_unlock(pte_lock_of(from));

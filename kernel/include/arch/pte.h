@@ -36,6 +36,7 @@ enum pt_prot {
  *   paddr_t pte_paddr(pte_t)
  *   unsigned pte_prot(pte_t)                   back to the vocabulary above, with DIRTY and ACCESSED
  *   pte_t pte_read(pte_t *); void pte_write(pte_t *, pte_t);
+ *   void pte_copy(pte_t *, pte_t)              pte_write, of a page mapped with these rights already
  *   pte_t pte_exchange(pte_t *, pte_t)         atomically
  *   bool pte_cmpxchg(pte_t *, pte_t old, pte_t new)
  */

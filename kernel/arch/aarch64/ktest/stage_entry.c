@@ -47,6 +47,8 @@ int stage_arm64_stack_place(struct stage *s)
 	return 0;
 }
 
+#define SIMD ".arch_extension simd\n\t" /* which the compiler is not to use */
+
 /* A state written through one thread's area comes back unchanged after another state was live. */
 int stage_arm64_fpu_state(struct stage *s)
 {
@@ -59,13 +61,13 @@ int stage_arm64_fpu_state(struct stage *s)
 	if (!error) {
 		preempt_disable();
 		fpu_load(&a);
-		asm volatile("mov v29.d[1], %0" : : "r"(before));
+		asm volatile(SIMD "mov v29.d[1], %0" : : "r"(before));
 		fpu_save(&a);
 		fpu_load(&b);
-		asm volatile("movi v29.2d, #0" : :);
+		asm volatile(SIMD "movi v29.2d, #0" : :);
 		fpu_save(&b);
 		fpu_load(&a);
-		asm volatile("mov %0, v29.d[1]" : "=r"(after));
+		asm volatile(SIMD "mov %0, v29.d[1]" : "=r"(after));
 		preempt_enable();
 	}
 	fpu_free(&a);

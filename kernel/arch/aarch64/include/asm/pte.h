@@ -126,13 +126,17 @@ static inline void pte_sync_code(pte_t e)
  * entry of the kernel's is waited for, since a fault on it could not be resolved; a user program whose access
  * comes too early faults once more, and finds it.
  */
-static inline void pte_write(pte_t *p, pte_t e)
+static inline void pte_copy(pte_t *p, pte_t e)
 {
-	pte_sync_code(e);
 	asm volatile("dmb ishst" : : : "memory");
 	WRITE_ONCE(p->v, e.v);
 	if ((e.v & PTE_VALID) && !(e.v & PTE_NG))
 		asm volatile("dsb ishst; isb" : : : "memory");
+}
+static inline void pte_write(pte_t *p, pte_t e)
+{
+	pte_sync_code(e);
+	pte_copy(p, e);
 }
 static inline pte_t pte_exchange(pte_t *p, pte_t e)
 {

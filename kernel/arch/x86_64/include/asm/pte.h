@@ -105,6 +105,10 @@ static inline void pte_write(pte_t *p, pte_t e)
 {
 	WRITE_ONCE(p->v, e.v);
 }
+static inline void pte_copy(pte_t *p, pte_t e)
+{
+	pte_write(p, e);
+}
 static inline pte_t pte_exchange(pte_t *p, pte_t e)
 {
 	return (pte_t){ __atomic_exchange_n(&p->v, e.v, __ATOMIC_SEQ_CST) };
