@@ -158,9 +158,9 @@ TEST_STEPS := lint test-host test-user-host test-tools test-stages test-debug te
 test: need-test ## everything: lint, host tests, tools, stages (release and debug), guest programs
 	@set -e; for step in $(TEST_STEPS); do echo "== $$step"; $(MAKE) --no-print-directory $$step; done
 	@echo "== all steps passed: $(TEST_STEPS)"
-PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider
+PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider -n 2 --dist loadfile
 test-tools: ## the kit's own tests
-	@$(PYTEST) xtask/tests --ignore xtask/tests/guest
+	@$(PYTEST) --dist load xtask/tests --ignore xtask/tests/guest
 test-stages: ## boot stages on both machines, one and four CPUs
 	@$(XTASK) boot-stages $(MAKEARGS) --smp 4
 	@$(XTASK) boot-stages $(MAKEARGS) --machine $(SECOND_MACHINE) --no-build
