@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,13 +66,15 @@ def parse_reasons(text: str) -> dict[str, Reason]:
 
 def boot(root: Path, port: str) -> dict[str, str]:
     """Boots the port's release build with four CPUs; what each stage ended with. BuildError when there is no result."""
-    args = ["/usr/bin/python3", "-m", "xtask", "boot-stages", "--arch", port, "--smp", "4", "--json", "-"]
-    done = subprocess.run(args, cwd=root, stdout=subprocess.PIPE, text=True, check=False, timeout=BOOT_LIMIT_S)
-    try:
-        record = json.loads(done.stdout[done.stdout.index("{\n") :])
-        return {stage["id"]: stage["status"] for stage in record["stages"]}
-    except (ValueError, KeyError) as error:
-        raise BuildError(f"boot-stages --arch {port} gave no result (status {done.returncode})") from error
+    with tempfile.TemporaryDirectory(prefix="cairn-parity-") as directory:
+        result = Path(directory) / "result.json"
+        args = ["/usr/bin/python3", "-m", "xtask", "boot-stages", "--arch", port, "--smp", "4", "--json", str(result)]
+        done = subprocess.run(args, cwd=root, stdout=subprocess.DEVNULL, check=False, timeout=BOOT_LIMIT_S)
+        try:
+            record = json.loads(result.read_text())
+            return {stage["id"]: stage["status"] for stage in record["stages"]}
+        except (OSError, ValueError, KeyError) as error:
+            raise BuildError(f"boot-stages --arch {port} gave no result (status {done.returncode})") from error
 
 
 def gather_port(root: Path, port: str) -> Port:
