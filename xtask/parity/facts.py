@@ -26,6 +26,7 @@ BOOT_LIMIT_S = 300
 class Port:
     name: str
     symbols: dict[str, str]  # symbol → source file
+    inlined: frozenset[str]  # functions that the port's own headers define
     results: dict[str, str]  # stage → PASS, FAIL, SKIP, ...
     linux: dict[str, int]  # call → number
 
@@ -33,7 +34,8 @@ class Port:
 @dataclass(frozen=True)
 class Reason:
     """Why a stage is on one port only, or ends differently on one: `stage | its like on the other port, or - | why`; or
-    why a user address becomes a pointer: `FILE:FUNCTION | - | why`."""
+    why one lacks a function of the contract: `FUNCTION() | - | why`; or why a user address becomes a pointer:
+    `FILE:FUNCTION | - | why`."""
 
     line: int
     what: str
@@ -83,7 +85,12 @@ def gather_port(root: Path, port: str) -> Port:
     build.make(["kernel", "user"])
     results = boot(root, port)
     symbols = image.symbols((build.directory / "cairn.map").read_text())
-    return Port(port, symbols, results, abi.linux_numbers(port))
+    return Port(port, symbols, inline_functions(root, port), results, abi.linux_numbers(port))
+
+
+def inline_functions(root: Path, port: str) -> frozenset[str]:
+    headers = (root / "kernel/arch" / port / "include/asm").glob("*.h")
+    return frozenset(name for path in headers for name, _, _ in userptr.functions(path.read_text()))
 
 
 def kernel_files(root: Path) -> list[str]:

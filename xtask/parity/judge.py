@@ -44,6 +44,7 @@ def reason_findings(facts: Facts) -> Iterator[str]:
     """Rows of the table that explain nothing (any more)."""
     stages = {stage.id: stage for stage in facts.stages}
     places = {f"{cast.file}:{cast.function}" for cast in facts.casts}
+    places |= {f"{function}()" for functions in facts.contract.values() for function in functions}
     for reason in facts.reasons.values():
         row = stages.get(reason.what)
         if reason.what not in places and (row is None or not differs(row, facts)):
@@ -66,8 +67,8 @@ def syscall_findings(facts: Facts) -> Iterator[str]:
 def contract_findings(facts: Facts) -> Iterator[str]:
     for header, functions in facts.contract.items():
         for function in functions:
-            having = [port.name for port in facts.ports if function in port.symbols]
-            if having and len(having) < len(facts.ports):
+            having = [port.name for port in facts.ports if function in port.symbols or function in port.inlined]
+            if having and len(having) < len(facts.ports) and f"{function}()" not in facts.reasons:
                 yield f"arch contract: {function}() of kernel/include/arch/{header} is only in the image of {having[0]}"
             if not having:
                 yield f"arch contract: no port defines {function}() of kernel/include/arch/{header}"

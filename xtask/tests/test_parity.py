@@ -35,8 +35,8 @@ def stage(name: str, ports: str = "all") -> Stage:
 def made(reasons: str = "", **arm: str) -> Facts:
     """Two ports: stages one (both), x86_only, arm_only; `arm` overrides results of the second port."""
     both = {"one": "PASS", "two": "PASS"}
-    x86 = Port("x86_64", {"sys_read": "a", "sys_open": "a", "f": "x"}, both | {"x86_only": "PASS"}, NUMBERS["x86_64"])
-    second = Port("aarch64", {"sys_read": "a", "f": "y"}, both | {"arm_only": "PASS"} | arm, NUMBERS["aarch64"])
+    x86 = Port("x86_64", {"sys_read": "a", "sys_open": "a", "f": "x"}, frozenset(), both | {"x86_only": "PASS"}, NUMBERS["x86_64"])
+    second = Port("aarch64", {"sys_read": "a", "f": "y"}, frozenset(), both | {"arm_only": "PASS"} | arm, NUMBERS["aarch64"])
     return Facts(
         ports=(x86, second),
         stages=(stage("one"), stage("two"), stage("x86_only", "x86_64"), stage("arm_only", "aarch64")),
@@ -92,6 +92,12 @@ def test_a_call_taken_out_of_one_abi_is_found() -> None:
 def test_a_function_in_one_image_only() -> None:
     good = made()
     assert "only in the image of x86_64" in judge.findings(replace(good, ports=(good.ports[0], without(good.ports[1], "f"))))[0]
+
+
+def test_an_inline_function_is_one() -> None:
+    good = made()
+    second = replace(without(good.ports[1], "f"), inlined=frozenset({"f"}))
+    assert judge.findings(replace(good, ports=(good.ports[0], second))) == []
 
 
 def test_documents_name_everything() -> None:
