@@ -153,29 +153,43 @@ run: need-build ## an interactive shell in the kernel (ARGS=…)
 gdb: need-build ## GDB on a guest, stopped at the kernel's start (ARGS="--stage ID")
 	@scripts/setup.sh debug
 	@scripts/gdb_session.sh $(MAKEARGS) $(ARGS)
-# The suite, step by step; each step can be run by itself.
-TEST_STEPS := lint test-host test-user-host test-tools test-stages test-debug test-clang test-guest test-aarch64
-test: need-test ## everything: lint, host tests, tools, stages (release and debug), guest programs
-	@set -e; for step in $(TEST_STEPS); do echo "== $$step"; $(MAKE) --no-print-directory $$step; done
+# The suite: everything is built first, then the steps run two at a time, each with its output in one piece.
+# Each can be run by itself: `make test-guest`, `make build-aarch64-debug`.
+TEST_BUILDS := x86_64 x86_64-debug x86_64-inject x86_64-clang aarch64 aarch64-debug aarch64-clang
+TEST_STEPS := test-guest lint test-tools test-docs test-stages test-debug test-aarch64 test-parity test-hotpath \
+	test-policy test-host test-user-host
+test: need-test ## everything, on both ports: lint, host tests, tools, stages, guest programs, documents
+	@$(MAKE) --no-print-directory -s -j2 $(TEST_BUILDS:%=build-%)
+	@$(MAKE) --no-print-directory -j2 --output-sync=target $(TEST_STEPS)
 	@echo "== all steps passed: $(TEST_STEPS)"
-PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider -n 2 --dist loadfile
+build-%: FORCE
+	@$(MAKE) --no-print-directory O=build/$* ARCH=$(firstword $(subst -, ,$*)) \
+		VARIANT=$(or $(filter debug inject,$(subst -, ,$*)),release) $(if $(findstring clang,$*),CC=clang kernel,kernel user)
+PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider -n 2
 test-tools: ## the kit's own tests
-	@$(PYTEST) --dist load xtask/tests --ignore xtask/tests/guest
-test-stages: ## boot stages on both machines, one and four CPUs
-	@$(XTASK) boot-stages $(MAKEARGS) --smp 4
+	@$(PYTEST) xtask/tests --ignore xtask/tests/guest
+test-guest: ## programs in the kernel, compared with the host; fault injection; debuggers
+	@$(PYTEST) --dist loadfile xtask/tests/guest
+test-stages: ## boot stages on both machines, with four CPUs and with one
+	@$(XTASK) boot-stages $(MAKEARGS) --smp 4 --json $(O)/stages.json
 	@$(XTASK) boot-stages $(MAKEARGS) --machine $(SECOND_MACHINE) --no-build
 test-debug: ## boot stages of the debug build: UBSan, lock ranks, poison, redzones
 	@$(XTASK) boot-stages $(MAKEARGS) --variant debug --smp 2
-test-clang: ## the kernel compiles without a warning under clang
-	@$(MAKE) --no-print-directory CC=clang O=build/$(ARCH)-clang kernel
-test-aarch64: ## the same of the second port: stages on both its machines, the debug build, clang
-	@$(MAKE) --no-print-directory ARCH=aarch64 O=$(if $(filter build/$(ARCH),$(O)),build/aarch64,$(O)-aarch64) \
-		test-stages test-debug test-clang
-test-guest: ## programs in the kernel, compared with the host; fault injection
-	@$(PYTEST) xtask/tests/guest
+test-aarch64: ## the same of the second port
+	@$(MAKE) --no-print-directory ARCH=aarch64 O=build/aarch64 test-stages test-debug
+test-clang: build-x86_64-clang build-aarch64-clang ## the kernel compiles without a warning under clang
+test-parity: test-stages test-aarch64 ## how the ports compare is as the documents say
+	@$(XTASK) parity --check
+test-hotpath: ## what the hot paths of both ports reach, their stack, their instructions
+	@$(XTASK) hotpath --arch x86_64
+	@$(XTASK) hotpath --arch aarch64
+test-policy: ## every change to a protected file, since the policy came in, carries its record
+	@$(XTASK) policy audit
+	@$(XTASK) policy generated
+	@$(XTASK) policy symbols --map build/x86_64/cairn.map
 test-docs: ## the documents: references live, runnable blocks print what they show
 	@$(XTASK) docs
-lint: need-test ## formatting, static analysis, layers
+lint: ## formatting, static analysis, layers
 	@$(XTASK) lint $(ARGS)
 hotpath: need-test ## what the hot paths reach, their stack, their instructions (ARGS=…)
 	@$(XTASK) hotpath --arch $(ARCH) $(ARGS)
