@@ -64,7 +64,7 @@ static int open_checked(const struct path *p, u32 flags, bool created, struct fi
 {
 	struct inode *inode = p->dentry->inode;
 	struct file *f;
-	int err = file_alloc(flags & ~(u32)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC), &f);
+	int err = file_alloc(flags & ~(u32)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC), &f);
 
 	if (err)
 		return err;
@@ -100,6 +100,7 @@ static int open_checked(const struct path *p, u32 flags, bool created, struct fi
 		}
 	}
 done:
+	f->flags &= ~(u32)O_NOCTTY; /* the device's open() looked at it */
 	f->mount = p->mount;
 	f->dentry = p->dentry;
 	TRACE(open, inode->ino, inode->mode, flags);

@@ -160,6 +160,28 @@ static void make_controlling(void)
 	OK(ioctl(slave, TIOCSCTTY, 0));
 }
 
+TEST(tty_control_open, "a session leader's first terminal is its own, but not with O_NOCTTY")
+{
+	pid_t pid;
+	int fd;
+
+	open_pty();
+	pid = xfork();
+	if (pid == 0) {
+		char *path = ptsname(master);
+
+		setsid();
+		fd = OK(open(path, O_RDWR | O_NOCTTY));
+		CHECK_EQ(OK(fcntl(fd, F_GETFL)) & O_NOCTTY, 0);
+		CHECK_ERRNO(open("/dev/tty", O_RDWR), ENXIO);
+		OK(open(path, O_RDWR));
+		fd = OK(open("/dev/tty", O_RDWR));
+		CHECK_EQ(tcgetsid(fd), getpid());
+		_exit(0);
+	}
+	CHECK_EXITS(pid, 0);
+}
+
 TEST(tty_signals, "^C, ^\\ and ^Z become signals for the foreground group")
 {
 	pid_t pid;
