@@ -67,7 +67,7 @@ KSRC := $(sort $(filter-out kernel/arch/$(ARCH)/vdso/%,$(shell find $(addprefix 
 	-name '*.[cS]' 2>/dev/null)))
 KOBJ := $(KSRC:%=$(O)/%.o)
 GENERATED := $(GEN)/stages_gen.h $(GEN)/syscalls_gen.h $(GEN)/syscall_limit.h $(GEN)/trace_gen.h \
-	$(GEN)/syscall_capture_gen.h
+	$(GEN)/syscall_capture_gen.h $(GEN)/font_gen.h
 KELF := $(O)/cairn.elf
 # What is booted, where that is not the ELF file itself: named by arch.mk, made by its rule.
 KIMAGE := $(IMAGE:%=$(O)/%)
@@ -101,6 +101,9 @@ $(GEN)/syscall_capture_gen.h: kernel/syscall/syscalls.tbl $(GENPY)
 	$(call say,GEN,$@) $(PYTHON) -m xtask gen capture $< $@ --arch $(ARCH)
 $(GEN)/trace_gen.h: kernel/debug/events.tbl $(GENPY)
 	$(call say,GEN,$@) $(PYTHON) -m xtask gen events $< $@
+
+$(GEN)/font_gen.h: kernel/tty/font.tbl $(GENPY)
+	$(call say,GEN,$@) $(PYTHON) -m xtask gen font $< $@
 
 # Written beside it: the one number of it that assembly needs.
 $(GEN)/syscall_limit.h: $(GEN)/syscalls_gen.h

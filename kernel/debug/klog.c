@@ -103,11 +103,26 @@ size_t klog_read(u64 *pos, char *buf, size_t size)
 
 void console_register(struct console *c)
 {
-	irqflags_t flags = rawlock_lock(&log_lock);
+	irqflags_t flags;
 
+	if (!console_wanted(c->name))
+		return;
+	flags = rawlock_lock(&log_lock);
 	c->next = consoles;
 	consoles = c;
 	rawlock_unlock(&log_lock, flags);
+}
+
+void console_panic(void)
+{
+	for (struct console *c = consoles; c; c = c->next)
+		if (c->panic)
+			c->panic();
+}
+
+bool klog_shows(enum log_level level)
+{
+	return level <= console_level;
 }
 
 void klog_break_lock(void)

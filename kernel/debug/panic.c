@@ -127,6 +127,7 @@ __noreturn static void panic_report(const struct regs *regs, uintptr_t pc, uintp
 	report_cpu_regs(regs);
 	scnprintf(of, sizeof(of), "cpu %u", this_cpu());
 	report_frames(of, pc, fp, regs);
+	console_panic();
 	report_others();
 	for (unsigned i = 0; i < PANIC_SECTIONS && sections[i]; i++)
 		sections[i](&report);

@@ -8,8 +8,10 @@
  */
 #pragma once
 #include <dev/chardev.h>
+#include <lib/ring.h>
 #include <sched/mutex.h>
 #include <sched/waitq.h>
+#include <sched/work.h>
 #include "ldisc.h"
 
 struct tty;
@@ -26,6 +28,16 @@ struct tty_device {
 	long (*ioctl)(struct tty *tty, unsigned cmd, uptr_t arg); /* -ENOTTY: not its own */
 };
 
+/* Bytes on their way from an interrupt to a terminal, by way of a work item (input.c). */
+#define TTY_INPUT_SIZE 4096
+struct tty_input {
+	struct tty *tty;
+	struct tty_input *next; /* of the same terminal */
+	struct ring ring; /* interrupt → work */
+	struct work work;
+	u8 buf[TTY_INPUT_SIZE];
+};
+
 struct tty {
 	struct ldisc ldisc; /* [x] lock */
 	struct mutex *lock; /* [I] its own, or the pair's */
@@ -40,6 +52,9 @@ struct tty {
 	unsigned opens; /* [x] lock */
 	bool exclusive; /* [x] lock */
 	bool other_closed; /* [x] lock: the master has gone */
+	struct tty_input *inputs; /* [I] after start */
+	void (*mirror)(const u8 *s,
+		       size_t n); /* [I] after start: the screen's, which shows it too */
 };
 
 /* One open file. */
@@ -52,6 +67,8 @@ struct tty_file {
 void tty_setup(struct tty *tty, const struct tty_device *device, void *private, struct mutex *lock);
 extern const struct chardev_ops tty_file_ops;
 struct tty *tty_console(void); /* what /dev/console is; or NULL */
+/* While terminals start: /dev/console is the one console= prefers, else the first. */
+void tty_console_offer(struct tty *tty, const char *name);
 struct tty *pty_slave_find(unsigned n);
 
 /* A file of tty for cf; takes the terminal as controlling one if that is due. */
@@ -71,5 +88,11 @@ int tty_job_ioctl(struct tty *tty, unsigned cmd, uptr_t arg, bool master, bool *
 void tty_acquire(struct tty *tty); /* becomes current's controlling terminal; lock held */
 void tty_hangup(struct tty *tty, bool session_ends); /* lock held */
 
+void tty_input_init(struct tty_input *in, struct tty *tty);
+/* Any context; one producer at a time. What does not fit is lost, as on a line without flow control. */
+void tty_input_put(struct tty_input *in, const void *s, size_t n);
+void tty_inputs_resume(struct tty *tty); /* there is room again: a device's unthrottle() */
+
 void tty_serial_init(void);
+void screen_init(void); /* after the serial ports' terminals */
 void pty_init(void);

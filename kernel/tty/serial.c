@@ -1,60 +1,28 @@
 /*
- * Terminals on serial ports, and which of them is the console.
+ * Terminals on serial ports.
  *
- * The driver's interrupt puts bytes into a ring; a work item gives them to the line discipline under the
- * terminal's lock, as far as there is room, and goes on when somebody has read. Output is sent at once by the
- * driver. The first port is /dev/console.
+ * The driver's interrupt puts bytes into a ring (input.c). Output is sent at once by the driver, and shown on the
+ * screen too where that is part of the terminal.
  */
 #include <debug/klog.h>
 #include <dev/serial.h>
 #include <lib/errno.h>
-#include <lib/ring.h>
 #include <mm/slab.h>
-#include <sched/work.h>
 #include "internal.h"
-
-#define RX_RING 4096
 
 struct serial_tty {
 	struct tty tty;
 	struct serial_port *port;
-	struct ring rx; /* interrupt → work */
-	struct work work;
+	struct tty_input input;
 	struct chardev chardev;
-	u8 rx_buf[RX_RING];
 };
 
-static struct tty *console_tty; /* [I] after tty_serial_init() */
-
-struct tty *tty_console(void)
-{
-	return console_tty;
-}
-
-static void rx_work(struct work *w)
-{
-	struct serial_tty *s = container_of(w, struct serial_tty, work);
-	u8 *data;
-	u32 n;
-
-	mutex_lock(s->tty.lock);
-	while ((n = ring_span(&s->rx, &data)) != 0) {
-		size_t taken = tty_receive(&s->tty, data, n);
-
-		if (!taken)
-			break;
-		ring_skip(&s->rx, (u32)taken);
-	}
-	mutex_unlock(s->tty.lock);
-}
-
-/* Interrupt context. What does not fit is lost, as on a line without flow control. */
+/* Interrupt context. */
 static void rx_bytes(struct serial_port *p, const u8 *data, size_t n)
 {
 	struct serial_tty *s = p->tty;
 
-	ring_put(&s->rx, data, (u32)n);
-	work_queue(&s->work);
+	tty_input_put(&s->input, data, n);
 }
 
 static size_t serial_write(struct tty *tty, const u8 *data, size_t n)
@@ -62,20 +30,14 @@ static size_t serial_write(struct tty *tty, const u8 *data, size_t n)
 	struct serial_tty *s = tty->private;
 
 	s->port->write(s->port, (const char *)data, n);
+	if (tty->mirror)
+		tty->mirror(data, n);
 	return n;
 }
 
 static size_t serial_room(struct tty *tty)
 {
 	return 4096;
-}
-
-static void serial_unthrottle(struct tty *tty)
-{
-	struct serial_tty *s = tty->private;
-
-	if (!ring_empty(&s->rx))
-		work_queue(&s->work);
 }
 
 static void serial_flush(struct tty *tty)
@@ -95,7 +57,7 @@ static long serial_ioctl(struct tty *tty, unsigned cmd, uptr_t arg)
 static const struct tty_device serial_device = {
 	.write = serial_write,
 	.room = serial_room,
-	.unthrottle = serial_unthrottle,
+	.unthrottle = tty_inputs_resume,
 	.flush_output = serial_flush,
 	.opened = serial_opened,
 	.closed = serial_flush,
@@ -114,8 +76,7 @@ static int add_port(struct serial_port *p)
 	s->tty.ldisc.t.c_iflag |= K_IUTF8;
 	s->tty.ldisc.t.c_ispeed = s->tty.ldisc.t.c_ospeed = 115200;
 	s->port = p;
-	ring_init(&s->rx, s->rx_buf, RX_RING);
-	work_init(&s->work, rx_work);
+	tty_input_init(&s->input, &s->tty);
 	p->tty = s;
 	p->receive = rx_bytes;
 	s->chardev = (struct chardev){ .name = p->name,
@@ -125,8 +86,7 @@ static int add_port(struct serial_port *p)
 				       .ops = &tty_file_ops,
 				       .private = &s->tty };
 	chardev_register(&s->chardev);
-	if (!console_tty)
-		console_tty = &s->tty;
+	tty_console_offer(&s->tty, p->name);
 	return p->start(p);
 }
 

@@ -8,6 +8,7 @@
  */
 #include <arch/time.h>
 #include <core/time.h>
+#include <debug/klog.h>
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <mm/slab.h>
@@ -388,9 +389,25 @@ static struct chardev console_dev = {
 	.name = "console", .devno = DEV_NUMBER(5, 1), .mode = 0600, .gid = 5, .ops = &tty_file_ops
 };
 
+static struct tty *console_tty; /* [I] after tty_init() */
+
+struct tty *tty_console(void)
+{
+	return console_tty;
+}
+
+void tty_console_offer(struct tty *tty, const char *name)
+{
+	const char *wanted = console_preferred();
+
+	if (!console_tty || (wanted && !strcmp(wanted, name)))
+		console_tty = tty;
+}
+
 void tty_init(void)
 {
 	tty_serial_init();
+	screen_init();
 	chardev_register(&current_dev);
 	chardev_register(&console_dev);
 	pty_init();

@@ -19,6 +19,7 @@ KINDS = {
     "capture": "xtask.gen.capture",
     "events": "xtask.gen.events",
     "symbols": "xtask.gen.symbols",
+    "font": "xtask.gen.font",
 }
 ARCHES = ("x86_64", "aarch64", "vkernel")
 USAGE = f"usage: xtask gen {'|'.join(KINDS)} IN OUT [--arch {'|'.join(ARCHES)}]"

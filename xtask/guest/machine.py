@@ -87,6 +87,8 @@ class GuestSpec:
     streams: bool = False  # the three ports of `xtask run`
     disks: list[Path] = field(default_factory=list)
     gdb_socket: Path | None = None
+    graphics: bool = False  # a screen and a keyboard
+    display: str = "none"  # QEMU's -display: who sees the screen
     extra: list[str] = field(default_factory=list)
 
     @property
@@ -132,6 +134,11 @@ def disk_args(machine: Machine, disks: list[Path]) -> list[str]:
     return args
 
 
+def graphics_args(machine: Machine) -> list[str]:
+    names = (f"virtio-gpu-{machine.virtio}", f"virtio-keyboard-{machine.virtio}")
+    return [word for name in names for word in ("-device", name)]
+
+
 def arguments(spec: GuestSpec, fds: dict[str, int]) -> list[str]:
     """The command line. Each channel is a connected socket that QEMU inherits, so that no byte is lost
     before somebody listens, and no name in the file system can clash."""
@@ -139,7 +146,7 @@ def arguments(spec: GuestSpec, fds: dict[str, int]) -> list[str]:
     args = [machine.qemu, "-M", machine.board, *accelerator(spec)]
     args += ["-cpu", spec.cpu or (machine.cpu_icount if spec.icount else machine.cpu)]
     args += ["-smp", str(spec.smp), "-m", spec.mem]
-    args += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-no-shutdown"]
+    args += ["-nodefaults", "-no-user-config", "-display", spec.display, "-no-reboot", "-no-shutdown"]
     for name, fd in fds.items():
         args += ["-chardev", f"socket,id={name},fd={fd}"]
     args += ["-serial", f"chardev:{SERIAL}", *machine.events, "-mon", f"chardev={QMP},mode=control"]
@@ -147,6 +154,8 @@ def arguments(spec: GuestSpec, fds: dict[str, int]) -> list[str]:
     if spec.streams:
         args += stream_args(machine)
     args += disk_args(machine, spec.disks)
+    if spec.graphics:
+        args += graphics_args(machine)
     if spec.gdb_socket:
         args += ["-chardev", f"socket,id=gdb,path={spec.gdb_socket},server=on,wait=off"]
         args += ["-gdb", "chardev:gdb"]

@@ -36,9 +36,18 @@ size_t klog_read(u64 *pos, char *buf, size_t size);
 
 /* A console that log lines are written to; interrupts off, the log lock held. */
 struct console {
+	const char *name; /* as in console= */
 	void (*write)(const char *s, size_t n);
+	void (*panic)(
+		void); /* shows what was written so far, now: takes no lock, never sleeps; or NULL */
 	struct console *next;
 };
+/* With console= on the command line, only those named there get lines. */
 void console_register(struct console *c);
+bool console_wanted(const char *name); /* named by console=, or there is none */
+const char *
+console_preferred(void); /* what the last console= names: to be /dev/console; NULL: none */
+void console_panic(void); /* calls panic() of each */
+bool klog_shows(enum log_level level); /* on consoles, by loglevel= */
 /* Opens the log lock for good: the machine is going down. */
 void klog_break_lock(void);

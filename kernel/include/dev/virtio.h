@@ -9,7 +9,14 @@
 #include <lib/list.h>
 #include <lib/types.h>
 
-enum virtio_id { VIRTIO_NET = 1, VIRTIO_BLOCK = 2, VIRTIO_CONSOLE = 3, VIRTIO_RNG = 4 };
+enum virtio_id {
+	VIRTIO_NET = 1,
+	VIRTIO_BLOCK = 2,
+	VIRTIO_CONSOLE = 3,
+	VIRTIO_RNG = 4,
+	VIRTIO_GPU = 16,
+	VIRTIO_INPUT = 18,
+};
 
 #define VIRTIO_F_INDIRECT (1ull << 28)
 #define VIRTIO_F_EVENT_IDX (1ull << 29)

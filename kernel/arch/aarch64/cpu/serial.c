@@ -118,7 +118,7 @@ static struct serial_port port = {
 	.write = port_write,
 	.start = port_start,
 };
-static struct console port_console = { .write = console_write };
+static struct console port_console = { .name = "ttyAMA0", .write = console_write };
 
 DRIVER(serial, DRIVER_BASIC)
 {

@@ -113,7 +113,7 @@ static struct serial_port com1 = {
 	.write = com1_write,
 	.start = com1_start,
 };
-static struct console com1_console = { .write = console_write };
+static struct console com1_console = { .name = "ttyS0", .write = console_write };
 
 static bool present(void)
 {
