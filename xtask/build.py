@@ -45,7 +45,9 @@ class Build:
         """Builds the targets. make's words go to stderr: stdout is for results."""
         jobs = [] if "--jobserver" in os.environ.get("MAKEFLAGS", "") else [f"-j{os.cpu_count() or 1}"]
         args = ["make", "--no-print-directory", *jobs]
-        args += [f"O={self.directory}", f"ARCH={self.arch}", f"VARIANT={self.variant}", *targets]
+        inside = self.directory.is_relative_to(ROOT)  # said as people say it, or make would see other flags
+        place = self.directory.relative_to(ROOT) if inside else self.directory
+        args += [f"O={place}", f"ARCH={self.arch}", f"VARIANT={self.variant}", *targets]
         done = subprocess.run(
             args, cwd=ROOT, stdout=subprocess.PIPE if quiet else sys.stderr, check=False, text=True
         )

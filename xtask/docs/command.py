@@ -27,7 +27,8 @@ def all_pages(root: Path) -> list[Path]:
 
 def run_step(step: sessions.Step, cwd: Path) -> str | None:
     """None when the command did what the document shows, else the difference in words."""
-    env = {**os.environ, "NO_COLOR": "1", "LC_ALL": "C.UTF-8", "COLUMNS": "120"}
+    path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"  # `python3` is this one
+    env = {**os.environ, "PATH": path, "NO_COLOR": "1", "LC_ALL": "C.UTF-8", "COLUMNS": "120"}
     try:
         done = subprocess.run(
             ["bash", "-c", step.command],
