@@ -1,16 +1,17 @@
 /*
- * What a panic's report says about the process that ran: its name, and its last system calls. Everything is
- * read as it lies; a pointer that is damaged ends the report, which by then has said the rest.
+ * What a panic's report says about the process that ran: its name, and its last system calls; and about CPUs
+ * that do not answer. Everything is read as it lies; a pointer that is damaged ends the report, which by then has said the rest.
  */
 #include "crash_internal.h"
+#include <arch/cpu.h>
+#include <arch/percpu.h>
+#include <core/irq.h>
 #include <debug/klog.h>
 #include <debug/panic.h>
 #include <lib/format.h>
 
-static void describe_current(char *buf, size_t size)
+static void describe(const struct thread *t, char *buf, size_t size)
 {
-	const struct thread *t = current;
-
 	if (!t)
 		return;
 	if (t->proc)
@@ -18,6 +19,35 @@ static void describe_current(char *buf, size_t size)
 			  t->tid);
 	else
 		scnprintf(buf, size, "kernel thread %.16s", t->comm);
+}
+
+static void describe_current(char *buf, size_t size)
+{
+	describe(current, buf, size);
+}
+
+/* A CPU with interrupts off, where the port's call to stop is an interrupt: what it ran is all there is. */
+static void report_silent(struct event *e)
+{
+	char of[16], who[96], line[160];
+
+	for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++) {
+		if (cpu == this_cpu() || !(cpu_online_mask & BIT(cpu)) ||
+		    arch_cpu_stopped_regs(cpu))
+			continue;
+		*who = '\0';
+		describe(*per_cpu_ptr(cpu, current_thread), who, sizeof(who));
+		scnprintf(of, sizeof(of), "cpu %u", cpu);
+		scnprintf(line, sizeof(line), "no answer: interrupts are off there; it ran %s",
+			  who);
+		klog(LOG_EMERG, "%s: %s", of, line);
+		event_begin(e, "backtrace");
+		event_str(e, "of", of);
+		event_list_begin(e, "frames");
+		event_item_str(e, line);
+		event_list_end(e);
+		event_end(e);
+	}
 }
 
 static void report_process(struct event *e)
@@ -42,5 +72,6 @@ static void report_process(struct event *e)
 void proc_panic_init(void)
 {
 	panic_describe_current = describe_current;
+	panic_section_register(report_silent);
 	panic_section_register(report_process);
 }

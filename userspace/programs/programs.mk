@@ -1,8 +1,7 @@
 # Programs that the guest tests run: static, each from one file; threads64 with both C libraries, where the
-# port has both. programs/ARCH/ holds those written in the port's own instructions.
-OWN_PROGRAMS := $(patsubst userspace/programs/$(ARCH)/%.c,$(O)/user/%,$(wildcard userspace/programs/$(ARCH)/*.c))
-PROGRAMS := $(addprefix $(O)/user/,traced hostile bombs storm threads64 hello-dynamic hello-static-pie gdbstate) \
-	$(OWN_PROGRAMS) $(if $(MUSL_CC),$(O)/user/threads64-musl)
+# port has both. programs/ARCH/ holds what is written in the port's own instructions.
+PROGRAMS := $(addprefix $(O)/user/,traced hostile bombs storm threads64 hello-dynamic hello-static-pie gdbstate \
+	crash) $(if $(MUSL_CC),$(O)/user/threads64-musl)
 PROGRAM_CFLAGS := -O2 -g -fno-omit-frame-pointer -Wall -Wextra -Werror
 
 $(O)/user/%-musl: userspace/programs/%.c
@@ -14,12 +13,10 @@ $(O)/user/%-dynamic: userspace/programs/%.c
 $(O)/user/%-static-pie: userspace/programs/%.c
 	@mkdir -p $(@D)
 	$(call say,USERCC,$@) $(USER_CC) -static-pie -fPIE -O2 -Wall -Wextra -Werror $< -o $@ -lm
-$(OWN_PROGRAMS): $(O)/user/%: userspace/programs/$(ARCH)/%.c userspace/programs/programs.mk
-	@mkdir -p $(@D)
-	$(call say,USERCC,$@) $(USER_CC) -static $(PROGRAM_CFLAGS) $< -o $@ -pthread
+$(O)/user/crash: userspace/programs/$(ARCH)/crash_ways.h
 $(O)/user/%: userspace/programs/%.c userspace/programs/programs.mk
 	@mkdir -p $(@D)
-	$(call say,USERCC,$@) $(USER_CC) -static $(PROGRAM_CFLAGS) $< -o $@ -pthread
+	$(call say,USERCC,$@) $(USER_CC) -static $(PROGRAM_CFLAGS) -Iuserspace/programs/$(ARCH) $< -o $@ -pthread
 
 programs: $(PROGRAMS) ## the programs that the guest tests run
 .PHONY: programs

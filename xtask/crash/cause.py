@@ -11,10 +11,11 @@ from .record import Crash, Mapping, Panic
 PAGE = 4096
 STACK_NEAR = 1 << 20  # below a stack: its guard gap
 SP_NEAR = 1 << 16
-USER_TOP = 1 << 47
+USER_TOP = {"x86_64": 1 << 47, "aarch64": 1 << 48}
 NULL_MAX = 1 << 16
 SI_KERNEL = 0x80
 SEGV_MAPERR, SEGV_ACCERR, BUS_ADRALN, BUS_ADRERR, FPE_INTDIV = 1, 2, 1, 2, 1
+PRIVILEGED_ARM = re.compile(r"^(mrs|msr|eret|hvc|smc|tlbi|at|dc|ic|sys|sysl|hlt|dcps[123]|drps)\b")
 ABORTS = (0x20, 0x21, 0x24, 0x25)  # aarch64: classes of instruction and data aborts
 PRIVILEGED = re.compile(r"^(hlt|cli|sti|in|out|insb|outsb|l[gi]dt|lmsw|invlpg|wbinvd|clts|(rd|wr)msr)\b|\b[cd]r\d\b")
 
@@ -142,7 +143,7 @@ def segmentation(scene: Scene) -> Cause:
     found = stack_overflow(crash, addr)
     if found:
         return found
-    if addr >= USER_TOP:
+    if addr >= USER_TOP[crash.arch]:
         return Cause("kernel address", f"{access(crash)} at {addr:#x}{by_instruction(scene)}: no address of a program.")
     m = crash.mapping(addr)
     return not_allowed(scene, addr, m) if m else unmapped(scene, addr)
@@ -187,7 +188,9 @@ def illegal(scene: Scene) -> Cause:
     made = scene.instruction
     if made and made.text.startswith(("ud2", "udf")):
         return Cause("trap instruction", f"`{made.text}`: __builtin_trap(), or code that was said to be unreachable.")
-    if made:
+    if made and scene.crash.arch == "aarch64" and PRIVILEGED_ARM.search(made.text):
+        return Cause("privileged instruction", f"`{made.text}` is for the kernel only.")
+    if made and not made.text.startswith(".inst"):
         return Cause("illegal instruction", f"`{made.text}`: this processor does not have it.")
     return Cause("illegal instruction", "The bytes there are no instruction: a jump into data, or another CPU's code.")
 
@@ -240,12 +243,15 @@ KERNEL_CAUSES: tuple[tuple[str, str, str], ...] = (
     ("write to read-only memory", "write to read-only memory", "A write to text or constants by a wild pointer."),
     ("jump to what is not code", "wild jump", "The kernel jumped to what is no code: a damaged pointer to a function."),
     ("double fault", "double fault", "A fault while a fault was delivered: the stack pointer was no stack."),
+    ("stack pointer astray", "bad stack pointer", "An exception found a stack pointer that is no kernel stack."),
+    ("bus error", "bus error", "An address that no memory answers to, or a damaged page table."),
+    ("misaligned", "misaligned", "A misaligned access where memory allows none."),
     ("stray access to user memory", "stray user access", "A user address was used outside of the copy functions."),
     ("general protection", "general protection", "A pointer that cannot be an address, or a forbidden instruction."),
     ("damaged page table", "damaged page table", "A page table has reserved bits set: it was overwritten."),
     ("page fault", "wild pointer", "The kernel used an address where nothing is mapped: a wild or freed pointer."),
     ("deadlock:", "deadlock", "Locks are waited for that will never be free."),
-    ("lockup:", "lockup", "A CPU hangs: its backtrace says where."),
+    ("lockup:", "lockup", "A CPU hangs: its backtrace says where, if it still answers."),
     ("BUG:", "broken invariant", "A check of the kernel's own found its state wrong."),
     ("stack protector", "stack smashing", "A buffer on a kernel stack was overrun."),
     ("taken twice", "deadlock", "A lock was taken by the CPU that holds it."),

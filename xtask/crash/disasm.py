@@ -50,11 +50,23 @@ def decode(code: bytes, at: int, arch: str) -> list[Instruction]:
     engine = decoder(arch)
     if engine is None:
         return []
-    out = []
-    for made in engine.disasm(code, at):
-        memory, first = operands(made)
-        out.append(Instruction(made.address, made.size, f"{made.mnemonic} {made.op_str}".strip(), False, memory, first))
-    return out
+    if arch == "aarch64":  # every word is one instruction, also those after one that nobody knows
+        words = range(0, len(code) - 3, 4)
+        return [one_word(engine, code[skip : skip + 4], at + skip) for skip in words]
+    return [instruction(made) for made in engine.disasm(code, at)]
+
+
+def instruction(made: Any) -> Instruction:
+    memory, first = operands(made)
+    return Instruction(made.address, made.size, f"{made.mnemonic} {made.op_str}".strip(), False, memory, first)
+
+
+def one_word(engine: Any, word: bytes, at: int) -> Instruction:
+    value = int.from_bytes(word, "little")
+    if value < 1 << 16:
+        return Instruction(at, 4, f"udf #{value:#x}")
+    made = next(engine.disasm(word, at), None)
+    return instruction(made) if made else Instruction(at, 4, f".inst {value:#010x}")
 
 
 def around(code: bytes, at: int, ip: int, arch: str, before: int = 6, after: int = 4) -> list[Instruction]:

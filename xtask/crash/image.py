@@ -172,6 +172,8 @@ def read(path: Path, elf: Any, data: bytes) -> Image:
         for item in section.iter_symbols() if section is not None else ():
             info = item["st_info"]["type"]
             if info in ("STT_FUNC", "STT_NOTYPE", "STT_OBJECT") and item.name and item["st_shndx"] != "SHN_UNDEF":
+                if item.name[0] == "$":  # says what kind of bytes follow
+                    continue
                 size = item["st_size"]
                 symbols.append(Symbol(item["st_value"], size, item.name, info == "STT_FUNC"))
         if symbols:

@@ -72,8 +72,25 @@ def follows_call(crash: Crash, image: Image | None, address: int) -> bool:
     return before[-5] == 0xE8 or indirect
 
 
+def with_link(crash: Crash, image: Image | None) -> tuple[int, ...]:
+    """The chain of frames. On aarch64 a function that calls nothing has no frame, and where it returns to is in
+    x30 alone. In one that has called, x30 is in the function itself until the caller's is loaded to return."""
+    chain, link = crash.backtrace, crash.regs.get("x30", 0)
+    m = crash.mapping(link)
+    rest = chain[1:] if chain[:1] == (crash.ip,) else chain
+    if m is None or "x" not in m.perms or rest[:1] == (link,):
+        return chain
+    if image is not None and in_image(crash, link) and in_image(crash, crash.ip):
+        if image.symbol(link - 1) == image.symbol(crash.ip):
+            return chain
+    elif m.holds(crash.ip):
+        return chain  # nobody knows the functions
+    return (*chain[: len(chain) - len(rest)], link, *rest)
+
+
 def frames_of(crash: Crash, image: Image | None) -> tuple[Frame, ...]:
-    found = [frame_of(crash, image, a, n > 0 or a != crash.ip, False) for n, a in enumerate(crash.backtrace)]
+    chain = with_link(crash, image)
+    found = [frame_of(crash, image, a, n > 0 or a != crash.ip, False) for n, a in enumerate(chain)]
     found += [frame_of(crash, image, a, True, True) for a in crash.guess if follows_call(crash, image, a)]
     return tuple(found[:FUNCTIONS_SHOWN])
 
@@ -136,8 +153,31 @@ def head_lines(a: Analysis) -> list[str]:
     return lines
 
 
+# The class of a syndrome, and the status of an abort but for its level. Arm ARM, D17.2.37.
+CLASSES = {
+    0x00: "unknown reason", 0x07: "floating point", 0x0D: "branch target", 0x0E: "illegal execution state",
+    0x15: "system call", 0x18: "system register", 0x19: "SVE", 0x1C: "pointer authentication",
+    0x20: "instruction abort", 0x21: "instruction abort", 0x22: "misaligned pc", 0x24: "data abort",
+    0x25: "data abort", 0x26: "misaligned sp", 0x2C: "floating-point exception", 0x2F: "system error",
+    0x30: "breakpoint register", 0x32: "single step", 0x34: "watchpoint", 0x3C: "brk",
+}  # fmt: skip
+STATUS = {0x00: "address size", 0x04: "translation", 0x08: "access flag", 0x0C: "permission"}
+
+
+def syndrome_words(c: Crash, esr: int) -> str:
+    words = [CLASSES.get(esr >> 26, f"class {esr >> 26:#x}")]
+    if esr >> 26 in cause.ABORTS:
+        status = esr & 0x3F
+        known = {0x10: "external", 0x21: "alignment"}.get(status) or STATUS.get(status & 0x3C)
+        level = f", level {status & 3}" if status < 0x10 else ""
+        words += [cause.access(c), f"{known or f'status {status:#x}'}{level}"]
+    return f"  ({', '.join(words)})"
+
+
 def fault_words(c: Crash) -> str:
-    """The page-fault error code of x86, decoded."""
+    """What the processor said, decoded: a syndrome of aarch64, the page-fault error code of x86."""
+    if "esr" in c.fault:
+        return syndrome_words(c, c.fault["esr"])
     if c.fault.get("vector") != 14:
         return ""
     error = c.fault.get("error", 0)

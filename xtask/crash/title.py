@@ -46,7 +46,8 @@ def of_crash(crash: Crash, cause: Cause, functions: tuple[str, ...]) -> str:
 
 
 def of_panic(panic: Panic, cause: Cause, functions: tuple[str, ...]) -> str:
-    named = callers(functions) or ((panic.where,) if panic.where else ())
+    elsewhere = cause.kind == "lockup"  # where it was noticed says nothing about that
+    named = callers(functions) or ((panic.where,) if panic.where and not elsewhere else ())
     where = f" in {plain(named[0])}" if named and not named[0].startswith("0x") else ""
     if cause.kind == "deadlock" and len(named) == 2:
         where += f" and {plain(named[1])}"

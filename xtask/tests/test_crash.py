@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,37 @@ def test_aarch64_says_what_was_tried() -> None:
     assert made.instruction.text == "str x1, [x0, #8]"
     jump = {"esr": "0x82000006", "far": "0x123456789000"}
     assert kind(ip="0x123456789000", addr="0x123456789000", fault=jump, regs=regs) == "wild jump"
+    assert report.fault_words(made.crash) == "  (data abort, write, translation, level 2)"
+
+
+def arm_image() -> image.Image:
+    names = ("leaf", "caller", "main")
+    symbols = [image.Symbol(0x400000 + 0x100 * n, 0x100, name, True) for n, name in enumerate(names)]
+    return image.Image(Path("x"), symbols)
+
+
+@pytest.mark.parametrize(
+    ("link", "names"),
+    [
+        (0x400120, ["leaf", "caller", "main"]),  # it has no frame: x30 alone says who called
+        (0x400020, ["leaf", "main"]),  # from a call of its own that has returned
+        (0x400210, ["leaf", "main"]),  # what the frame says too
+        (0x1E1E1E1E, ["leaf", "main"]),  # no address of code
+    ],
+)
+def test_aarch64_link_register(link: int, names: list[str]) -> None:
+    maps = (record.Mapping(0x400000, 0x401000, "r-xp", "/bin/x"),)
+    base = crash(exe="/bin/x")
+    made = replace(base, ip=0x400010, regs={"x0": 0, "x30": link}, maps=maps, backtrace=(0x400010, 0x400210), guess=())
+    assert [f.function.split("+")[0] for f in report.frames_of(made, arm_image())] == names
+
+
+def test_aarch64_instructions_nobody_knows() -> None:
+    pytest.importorskip("capstone")
+    code = bytes.fromhex("07000000" "ffffffff" "1f2003d5" "201018d5")
+    made = disasm.around(code, 0x1000, 0x1000, "aarch64")
+    assert [item.address for item in made] == [0x1000, 0x1004, 0x1008, 0x100C]
+    assert made[0].current and [item.text for item in made[:3]] == ["udf #0x7", ".inst 0xffffffff", "nop"]
 
 
 def test_jumps() -> None:
@@ -243,6 +275,8 @@ def test_panics_are_named() -> None:
     assert "cpu 0 waits for 0x10, held by cpu 1" in text and "stuck+0x2" in text
     (panic,) = panic_log("lockup: cpu 1 has taken no timer interrupt for 3 s").panics
     assert report.panic_title(panic)[0] == "panic: lockup in stuck"
+    panic.backtraces[1] = record.Backtrace("cpu 1", ["no answer: interrupts are off there; it ran process 3"], {})
+    assert report.panic_title(panic)[0] == "panic: lockup"  # not where it was noticed
     (panic,) = panic_log("something new", end=False).panics
     assert report.panic_title(panic)[0] == "panic: panic in work"
     assert "the report ends early" in report.panic_text(panic, None)
@@ -250,9 +284,10 @@ def test_panics_are_named() -> None:
 
 def test_every_fault_of_the_kernel_has_words() -> None:
     """The names that the kernel gives to its faults are those that causes are known for."""
-    source = (ROOT / "kernel/arch/x86_64/entry/page_fault.c").read_text()
+    files = [ROOT / f"kernel/arch/{arch}/entry/page_fault.c" for arch in ("x86_64", "aarch64")]
+    source = "\n".join(path.read_text() for path in files)
     names = [text.split('"')[1] for text in source.splitlines() if "return" in text and '"' in text]
-    assert len(names) >= 6
+    assert len(names) >= 12
     for name in names:
         panic = record.Panic(f"{name} in the kernel, address 0x0, error 0x0", "", "")
         assert cause.of_panic(panic).kind != "panic", name

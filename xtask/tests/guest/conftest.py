@@ -17,6 +17,7 @@ REPO = Path(__file__).resolve().parents[3]
 PYTHON = "/usr/bin/python3"
 ARCH = "x86_64"
 BUILD = Path(os.environ.get("O", f"build/{ARCH}"))
+AARCH64_BUILD = Path(os.environ.get("O_AARCH64", "build/aarch64"))
 LIMIT_S = 120
 
 
@@ -34,9 +35,12 @@ class Result:
 Runner = Callable[..., Result]
 
 
-def run_in_guest(program: Sequence[str], *options: str, stdin: bytes = b"", limit_s: int = LIMIT_S) -> Result:
+def run_in_guest(
+    program: Sequence[str], *options: str, stdin: bytes = b"", limit_s: int = LIMIT_S, arch: str = ARCH
+) -> Result:
     """`xtask run OPTIONS -- PROGRAM`, with the kernel as it is built now."""
-    command = [PYTHON, "-m", "xtask", "run", "--no-build", "--timeout", str(limit_s), *options, "--", *program]
+    port = ["--arch", arch, "--build-dir", str(AARCH64_BUILD)] if arch != ARCH else []
+    command = [PYTHON, "-m", "xtask", "run", "--no-build", "--timeout", str(limit_s), *port, *options, "--", *program]
     done = subprocess.run(
         command, cwd=REPO, input=stdin, capture_output=True, timeout=limit_s + 30, check=False
     )
@@ -47,6 +51,15 @@ def run_in_guest(program: Sequence[str], *options: str, stdin: bytes = b"", limi
 def built() -> None:
     """The kernel and the programs; what cannot be built fails every test here."""
     subprocess.run(["make", "-s", "kernel", "user", "programs"], cwd=REPO, check=True, timeout=900)
+
+
+@pytest.fixture(scope="session")
+def aarch64() -> Path:
+    """The same of the second port; where it is."""
+    targets = ["kernel", "user", "programs"]
+    args = ["make", "-s", "ARCH=aarch64", f"O={AARCH64_BUILD}", *targets]
+    subprocess.run(args, cwd=REPO, check=True, timeout=900)
+    return AARCH64_BUILD
 
 
 @pytest.fixture

@@ -3,33 +3,23 @@ is that of the host's own architecture."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from .conftest import PYTHON, REPO, Result
+from .conftest import AARCH64_BUILD as BUILD, REPO, Result, run_in_guest
 from .test_programs import BUSYBOX, PROGRAMS, on_host
 
-BUILD = os.environ.get("O_AARCH64", "build/aarch64")
 LIBRARIES = Path("/usr/aarch64-linux-gnu/lib")
 ARM_BUSYBOX = REPO / "build/debian/arm64/bin/busybox"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def port() -> None:
-    targets = ["kernel", "user", "programs"]
-    subprocess.run(["make", "-s", "ARCH=aarch64", f"O={BUILD}", *targets], cwd=REPO, check=True, timeout=900)
+pytestmark = pytest.mark.usefixtures("aarch64")
 
 
 def run(program: str, *options: str, args: tuple[str, ...] = ()) -> Result:
-    command = [PYTHON, "-m", "xtask", "run", "--arch", "aarch64", "--no-build", "--build-dir", BUILD, "--timeout", "120"]
-    done = subprocess.run(
-        [*command, *options, "--", program, *args], cwd=REPO, capture_output=True, stdin=subprocess.DEVNULL,
-        timeout=150, check=False,
-    )  # fmt: skip
-    return Result(done.returncode, done.stdout, done.stderr)
+    return run_in_guest([program, *args], *options, arch="aarch64")
 
 
 @pytest.mark.parametrize("name", ["hello-static-pie", "hello-dynamic"])

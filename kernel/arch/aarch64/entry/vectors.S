@@ -82,7 +82,7 @@ exception_vectors:
 	.type user_synchronous, @function
 user_synchronous:
 	mov x11, #-1
-	str x11, [sp, #REGS_NR]
+	stp x11, x11, [sp, #REGS_ORIG]
 	mov x0, sp
 	mov x1, x10
 	mrs x2, far_el1
@@ -93,7 +93,7 @@ user_synchronous:
 	.type user_interrupt, @function
 user_interrupt:
 	mov x11, #-1
-	str x11, [sp, #REGS_NR]
+	stp x11, x11, [sp, #REGS_ORIG]
 	mov x0, sp
 	bl interrupt_dispatch
 	b return_to_user
@@ -151,6 +151,7 @@ return_to_kernel:
 	mov x0, sp
 	mrs x1, esr_el1
 	bl exception_overflow
+	brk #1
 	.size .Loverflow, . - .Loverflow
 
 /* in: the general registers in struct regs at sp, x2 the vector's number. */
@@ -162,6 +163,7 @@ unexpected:
 	mov x0, sp
 	mrs x1, esr_el1
 	bl exception_unexpected
+	brk #1
 	.size unexpected, . - unexpected
 
 	.section .note.GNU-stack, "", @progbits
