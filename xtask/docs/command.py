@@ -87,7 +87,7 @@ def check(paths: Sequence[Path], check_only: bool) -> int:
             print(error)
             failed += 1
             continue
-        found = references.dead(page, known)
+        found = references.dead(page, facts.beside(known, path))
         here = 0 if check_only else sum(block.runnable for block in page.blocks)
         found += run_page(page) if here else []
         blocks += here

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 from ..__main__ import COMMANDS
@@ -54,4 +55,28 @@ def gather(root: Path) -> Facts:
             "debug": frozenset((*CATEGORY.findall(event_header), "all", "none")),
             "inject": frozenset(re.findall(r'INJECT\("(\w+)"\)', "\n".join(texts.values()))),
         },
+    )
+
+
+def added(patch: str) -> dict[str, list[str]]:
+    """The lines that a patch adds, by file. Pure."""
+    out: dict[str, list[str]] = {}
+    name = ""
+    for line in patch.splitlines():
+        if line.startswith("+++ "):
+            name = line.removeprefix("+++ ").removeprefix("b/")
+        elif line.startswith("+"):
+            out.setdefault(name, []).append(line[1:])
+    return out
+
+
+def beside(known: Facts, page: Path) -> Facts:
+    """What a page may name besides: the stages and symbols that the patches in its directory bring."""
+    lines = [added(path.read_text()) for path in page.parent.glob("*.patch")]
+    stages = [line for files in lines for line in files.get("kernel/init/stages.tbl", [])]
+    words = [IDENTIFIER.findall(line) for files in lines for text in files.values() for line in text]
+    return replace(
+        known,
+        stages=known.stages.union(line.split("|")[0].strip() for line in stages if "|" in line),
+        identifiers=known.identifiers.union(*words),
     )

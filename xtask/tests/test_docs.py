@@ -23,7 +23,7 @@ def page(text: str) -> Page:
 
 @pytest.mark.parametrize("path", command.all_pages(ROOT), ids=lambda path: str(path.relative_to(ROOT)))
 def test_what_is_named_exists(path: Path, known: Facts) -> None:
-    assert references.dead(parse(path, path.read_text()), known) == []
+    assert references.dead(parse(path, path.read_text()), facts.beside(known, path)) == []
 
 
 PLANTED = {
@@ -53,10 +53,23 @@ def test_a_dead_reference_is_found(text: str, known: Facts) -> None:
 
 def test_living_references_are_not(known: Facts) -> None:
     text = (
-        "`kernel/arch/PORT/cpu/`, `kernel/{lib,mm}/`, `make boot-stages ARGS=\"--smp 4\"`, `schedule()`, "
+        "`xtask lint --only layers`, `kernel/arch/PORT/cpu/`, `kernel/{lib,mm}/`, `make boot-stages ARGS=\"--smp 4\"`, `schedule()`, "
         "`python3 -m xtask run -- ls --color`, stage `cow_fork`, [x](docs/guide/run.md#anchor), `kernel/mm/…`"
     )
     assert references.dead(page(text), known) == []
+
+
+def test_what_the_patches_of_a_page_bring_may_be_named(known: Facts, tmp_path: Path) -> None:
+    (tmp_path / "new.patch").write_text(
+        "--- a/kernel/init/stages.tbl\n+++ b/kernel/init/stages.tbl\n+brand_new | mm | a title\n-gone_old | mm | a title\n"
+        "--- a/kernel/mm/x.c\n+++ b/kernel/mm/x.c\n+int brand_new_function(void)\n"
+    )
+    text = "`boot-stages --only brand_new`, `brand_new_function()`, `boot-stages --only gone_old`, `gone_old()`"
+    page = parse(tmp_path / "SKILL.md", text)
+    assert references.dead(page, facts.beside(known, page.path)) == [
+        "1: stage gone_old does not exist",
+        "1: symbol gone_old() does not exist",
+    ]
 
 
 def test_a_block_that_does_not_end_is_refused() -> None:
