@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +44,14 @@ class Build:
     def user(self, name: str) -> Path:
         return self.directory / "user" / name
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """One tool at a time builds in a directory: two would write the same objects."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with open(self.directory / "lock", "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
     def make(self, targets: list[str], quiet: bool = True) -> None:
         """Builds the targets. make's words go to stderr: stdout is for results."""
         jobs = [] if "--jobserver" in os.environ.get("MAKEFLAGS", "") else [f"-j{os.cpu_count() or 1}"]
@@ -48,9 +59,10 @@ class Build:
         inside = self.directory.is_relative_to(ROOT)  # said as people say it, or make would see other flags
         place = self.directory.relative_to(ROOT) if inside else self.directory
         args += [f"O={place}", f"ARCH={self.arch}", f"VARIANT={self.variant}", *targets]
-        done = subprocess.run(
-            args, cwd=ROOT, stdout=subprocess.PIPE if quiet else sys.stderr, check=False, text=True
-        )
+        with self.alone():
+            done = subprocess.run(
+                args, cwd=ROOT, stdout=subprocess.PIPE if quiet else sys.stderr, check=False, text=True
+            )
         if done.returncode:
             if quiet and done.stdout:
                 print(done.stdout, end="", file=sys.stderr)

@@ -33,7 +33,7 @@ static void die_text(void)
 
 static unsigned deeper(unsigned n)
 {
-	volatile u8 room[256];
+	volatile u8 room[256] = { 0 };
 
 	room[n % sizeof(room)] = (u8)n;
 	return READ_ONCE(steps) < 0 ? n : deeper(n + 1) + room[0];

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from xtask.build import Build
+
 REPO = Path(__file__).resolve().parents[3]
 PYTHON = "/usr/bin/python3"
 ARCH = "x86_64"
 BUILD = Path(os.environ.get("O", f"build/{ARCH}"))
-AARCH64_BUILD = Path(os.environ.get("O_AARCH64", "build/aarch64"))
+AARCH64_BUILD = REPO / os.environ.get("O_AARCH64", "build/aarch64")
 LIMIT_S = 120
 
 
@@ -50,15 +52,13 @@ def run_in_guest(
 @pytest.fixture(scope="session", autouse=True)
 def built() -> None:
     """The kernel and the programs; what cannot be built fails every test here."""
-    subprocess.run(["make", "-s", "kernel", "user", "programs"], cwd=REPO, check=True, timeout=900)
+    Build(ARCH, out=REPO / BUILD).make(["kernel", "user", "programs"])
 
 
 @pytest.fixture(scope="session")
 def aarch64() -> Path:
     """The same of the second port; where it is."""
-    targets = ["kernel", "user", "programs"]
-    args = ["make", "-s", "ARCH=aarch64", f"O={AARCH64_BUILD}", *targets]
-    subprocess.run(args, cwd=REPO, check=True, timeout=900)
+    Build("aarch64", out=AARCH64_BUILD).make(["kernel", "user", "programs"])
     return AARCH64_BUILD
 
 

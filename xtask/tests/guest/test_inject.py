@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from xtask.build import Build
+
 from .conftest import ARCH, PYTHON, REPO
 
 TABLE = REPO / "kernel/tests/inject.tbl"
@@ -33,9 +35,7 @@ def rows() -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module", autouse=True)
 def inject_kernel() -> None:
-    subprocess.run(
-        ["make", "-s", "VARIANT=inject", f"O={BUILD_DIR}", "kernel", "user"], cwd=REPO, check=True, timeout=900
-    )
+    Build(ARCH, "inject", REPO / BUILD_DIR).make(["kernel", "user"])
 
 
 def boot(report: Path, *options: str) -> Verdict:
