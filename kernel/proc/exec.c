@@ -12,7 +12,6 @@
 #include <arch/thread.h>
 #include <arch/uaccess.h>
 #include <core/rcu.h>
-#include <lib/format.h>
 #include <proc/crash.h>
 #include <debug/event.h>
 #include <debug/inject.h>
