@@ -42,8 +42,8 @@ def mistakes(name: str, text: str) -> list[str]:
     description = fields.get("description", "")
     if fields.get("name") != name or not NAME.fullmatch(name) or len(name) > MAX_NAME:
         found.append("name is not the directory's")
-    if not re.search(r"\bUse (it|this|when)\b", description) or description.startswith("Use "):
-        found.append("description does not say what and then when (Use it when ...)")
+    if not re.search(r"[.] Use (it |this )?(when|for|to) ", description):
+        found.append("description does not say what and then when (Use when ...)")
     if len(description) > MAX_DESCRIPTION or ": " in description or " #" in description:
         found.append("description is too long, or needs quotes in YAML")
     if len(text.splitlines()) >= MAX_LINES:
@@ -94,11 +94,11 @@ def test_something_is_run(path: Path) -> None:
     assert any(block.runnable for block in skill(path).blocks)
 
 
-GOOD = "---\nname: a-b\ndescription: Does it. Use it when needed.\n---\ntext\n"
+GOOD = "---\nname: a-b\ndescription: Does it. Use when needed.\n---\ntext\n"
 BAD = {
     "no front matter": GOOD.replace("---\n", "", 1),
     "name is not the directory's": GOOD.replace("a-b", "other"),
-    "description does not say what and then when (Use it when ...)": GOOD.replace(" Use it when needed.", ""),
+    "description does not say what and then when (Use when ...)": GOOD.replace(" Use when needed.", ""),
     "description is too long, or needs quotes in YAML": GOOD.replace("Does it", "Does: it"),
     "500 lines or more": GOOD + "line\n" * 500,
     "front matter: 'flag'": GOOD.replace("name:", "flag\nname:"),
