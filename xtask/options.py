@@ -38,6 +38,20 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep-logs", type=Path, metavar="DIR", help="run directories go here")
 
 
+def add_graphics_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--graphics", action="store_true", help="a screen and a keyboard; a window, if there is a display")
+
+
+def display(options: argparse.Namespace) -> str:
+    """QEMU's -display for a person who wants to see the screen."""
+    if not options.graphics:
+        return "none"
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        print("xtask: there is no display here: the screen is drawn, and not shown", file=sys.stderr)
+        return "none"
+    return "gtk,show-menubar=off"
+
+
 def make_build(options: argparse.Namespace, targets: list[str]) -> Build:
     """Builds, unless told not to. BuildError."""
     build = Build(options.arch, options.variant, options.build_dir)

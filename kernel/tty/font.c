@@ -6,7 +6,7 @@
 #define REPLACEMENT 0xfffd
 
 static const u16 chars[FONT_GLYPHS] = { FONT_CHARS };
-static const u8 rows[FONT_GLYPHS][FONT_HEIGHT] = { FONT_ROWS };
+static const u8 glyphs[FONT_GLYPHS][FONT_HEIGHT] = { FONT_ROWS };
 
 /* The first place whose character is not below ch. */
 static unsigned lower_bound(u32 ch)
@@ -29,9 +29,9 @@ const u8 *font_glyph(u32 ch)
 	unsigned at;
 
 	if (ch <= ASCII_LAST)
-		return rows[ch >= ASCII_FIRST ? ch - ASCII_FIRST : 0];
+		return glyphs[ch >= ASCII_FIRST ? ch - ASCII_FIRST : 0];
 	at = lower_bound(ch);
 	if (at == FONT_GLYPHS || chars[at] != ch)
 		at = lower_bound(REPLACEMENT);
-	return rows[at];
+	return glyphs[at];
 }

@@ -2,6 +2,7 @@
 # port has both. programs/ARCH/ holds what is written in the port's own instructions.
 PROGRAMS := $(addprefix $(O)/user/,traced hostile bombs storm threads64 hello-dynamic hello-static-pie gdbstate \
 	crash) $(if $(MUSL_CC),$(O)/user/threads64-musl)
+PROGRAMS += $(O)/user/screen
 PROGRAM_CFLAGS := -O2 -g -fno-omit-frame-pointer -Wall -Wextra -Werror
 
 $(O)/user/%-musl: userspace/programs/%.c

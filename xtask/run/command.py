@@ -36,6 +36,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
         prog="xtask run", description=__doc__, usage="xtask run [OPTIONS] [-- ELF [ARG...]]"
     )
     common.add_build_options(parser)
+    common.add_graphics_option(parser)
     parser.add_argument("--timeout", type=float, metavar="S", help="then 124 (none)")
     parser.add_argument("--root", type=Path, metavar="DIR", help="root tree (a minimal one)")
     parser.add_argument("--add", action="append", default=[], metavar="HOST:GUEST")
@@ -202,7 +203,8 @@ def seconds(at: float | None, since: float) -> float | None:
 
 def make_spec(options: argparse.Namespace, build: Build, initrd: Path, terminal: bool) -> GuestSpec:
     traced = "debug=syscall,process,signal" if options.strace else ""
-    words = ["run", f"nonce={new_nonce()}", "loglevel=3" if terminal else "", traced, options.append]
+    quiet = "loglevel=3" if terminal and not options.graphics else ""
+    words = ["run", f"nonce={new_nonce()}", quiet, traced, options.append]
     return GuestSpec(
         find_machine(options.arch, options.machine),
         build.kernel,
@@ -215,12 +217,15 @@ def make_spec(options: argparse.Namespace, build: Build, initrd: Path, terminal:
         icount=options.icount,
         streams=True,
         disks=list(options.disk),
+        graphics=options.graphics,
+        display=common.display(options),
         extra=list(options.qemu_arg),
     )
 
 
 def use_terminal(options: argparse.Namespace) -> bool:
-    return bool(options.tty or (not options.no_tty and sys.stdin.isatty() and sys.stdout.isatty()))
+    wanted = options.tty or options.graphics  # the screen is the console's
+    return bool(wanted or (not options.no_tty and sys.stdin.isatty() and sys.stdout.isatty()))
 
 
 def play(options: argparse.Namespace, spec: GuestSpec, directory: Path, launcher: launch.Launcher) -> int:
@@ -282,7 +287,7 @@ def run(options: argparse.Namespace, launcher: launch.Launcher) -> int:
     terminal = use_terminal(options)
     env = root.parse_env(options.env)
     if terminal:
-        env.setdefault("TERM", os.environ.get("TERM", "vt100"))
+        env.setdefault("TERM", "linux" if options.graphics else os.environ.get("TERM", "vt100"))
     if word is None:
         env.setdefault("PS1", "cairn:\\w# ")
     program = root.Program(path, options.command[1:], env, options.cwd, terminal)

@@ -3,11 +3,12 @@
  *
  * The pixels are ordinary memory, given to the device as the backing of resource 1, which is scanout 0. What
  * was drawn is shown by two commands, one that copies a rectangle to the device's own memory and one that
- * shows it; both go in one notification, and the interrupt of their end wakes who asked. One thread uses
- * a screen at a time. The size is the one the display has at the start: later changes are not followed.
+ * shows it; both go in one notification, and the interrupt of their end wakes who asked. The size is the one
+ * the display has at the start: later changes are not followed.
  *
- * Locks: gpu->lock (RANK_DRIVER, interrupts off) for the queue. A panic takes none: it has commands of its
- * own, and room for them is never used otherwise. Manual: virtio 1.2, 5.7.
+ * Locks: busy (a mutex) for the commands, from filling them to their end; lock (RANK_DRIVER, interrupts off)
+ * for the queue. A panic takes none: it has commands of its own, and room for them is never used otherwise.
+ * Manual: virtio 1.2, 5.7.
  */
 #include <arch/mmu.h>
 #include <arch/time.h>
@@ -21,6 +22,7 @@
 #include <mm/pgtable.h>
 #include <mm/slab.h>
 #include <mm/vmalloc.h>
+#include <sched/mutex.h>
 #include <sched/waitq.h>
 
 #define QUEUE_SIZE 16
@@ -98,8 +100,10 @@ struct gpu {
 	struct virtq *queue; /* [x] lock */
 	struct spinlock lock;
 	struct waitq wait;
-	bool dead; /* a command never ended: the device may still write to it */
-	struct command commands[2], panic_commands[2];
+	bool dead; /* [x] busy: a command never ended: the device may still write to it */
+	struct mutex busy;
+	struct command commands[2]; /* [x] busy */
+	struct command panic_commands[2];
 };
 
 static void gpu_interrupt(struct virtio_device *d)
@@ -190,9 +194,13 @@ static void fill_flush(struct gpu *g, struct command c[2], const struct video_re
 static int gpu_flush(struct video *v, const struct video_rect *r)
 {
 	struct gpu *g = container_of(v, struct gpu, video);
+	int error;
 
+	mutex_lock(&g->busy);
 	fill_flush(g, g->commands, r);
-	return run_commands(g, 2, NULL, 0);
+	error = run_commands(g, 2, NULL, 0);
+	mutex_unlock(&g->busy);
+	return error;
 }
 
 static void gpu_flush_panic(struct video *v, const struct video_rect *r)
@@ -315,6 +323,7 @@ static int gpu_start(struct virtio_device *d)
 	d->driver = g;
 	spin_init(&g->lock, "virtio-gpu", RANK_DRIVER);
 	waitq_init(&g->wait);
+	mutex_init(&g->busy, "virtio-gpu", RANK_DEVICE);
 	g->video.name = "virtio-gpu";
 	g->video.flush = gpu_flush;
 	g->video.flush_panic = gpu_flush_panic;

@@ -10,7 +10,8 @@ struct video {
 	const char *name;
 	u32 *pixels; /* [I] 0xRRGGBB, rows without gaps */
 	u32 width, height;
-	/* Shows what is drawn within r, and returns when the device has it. Thread context. 0 or -EIO. */
+	/* Shows what is drawn within r, and returns when the device has it. Thread context. 0; -EIO: the
+	 * device refused, or does not answer. */
 	int (*flush)(struct video *v, const struct video_rect *r);
 	/* The same in a panic: takes no lock, waits for nothing. */
 	void (*flush_panic)(struct video *v, const struct video_rect *r);

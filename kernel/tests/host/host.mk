@@ -9,13 +9,13 @@ HOST_LIB_SRCS := $(filter-out kernel/lib/string.c kernel/lib/format.c,$(sort $(w
 HOST_LIB_OBJS := $(HOST_LIB_SRCS:kernel/lib/%.c=$(O)/host/lib/%.o)
 HOST_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes \
 	-Wstrict-prototypes -Wvla -fsanitize=address,undefined -fno-sanitize-recover=all \
-	-fno-omit-frame-pointer -I kernel/include -MMD -MP
+	-fno-omit-frame-pointer -I kernel/include -I $(GEN) -MMD -MP
 
 $(O)/host/lib/%.o: kernel/lib/%.c
 	@mkdir -p $(@D)
 	@$(HOST_CC) $(HOST_CFLAGS) -c $< -o $@
 
-$(O)/host/%_test: kernel/tests/host/%_test.c kernel/tests/host/harness.c kernel/tests/host/harness.h $(HOST_LIB_OBJS)
+$(O)/host/%_test: kernel/tests/host/%_test.c kernel/tests/host/harness.c kernel/tests/host/harness.h $(HOST_LIB_OBJS) | $(GENERATED)
 	@mkdir -p $(@D)
 	@$(HOST_CC) $(HOST_CFLAGS) $(filter %.c %.o,$^) -o $@ -pthread
 
