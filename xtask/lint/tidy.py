@@ -27,7 +27,9 @@ GCC_ONLY = (
 
 def compile_flags(text: str) -> list[str]:
     """The compiler's part of $(O)/flags, as clang understands it. Pure."""
-    words = shlex.split(text)[1:]
+    compiler, *words = shlex.split(text)
+    cross = compiler.removesuffix("-gcc") if compiler.endswith("-gcc") else ""
+    target = [f"--target={cross}"] if cross else []
     if "-nostdlib" in words:
         words = words[: words.index("-nostdlib")]
     kept: list[str] = []
@@ -40,7 +42,7 @@ def compile_flags(text: str) -> list[str]:
         elif word not in GCC_ONLY and word != "-nostdinc":
             kept.append(word)
     # with CONFIG_DEBUG the analyzer sees what assertions promise
-    return ["clang", *kept, "-DCONFIG_DEBUG", "-Wno-unknown-warning-option", "-Qunused-arguments"]
+    return ["clang", *target, *kept, "-DCONFIG_DEBUG", "-Wno-unknown-warning-option", "-Qunused-arguments"]
 
 
 def compile_commands(root: Path, flags: list[str], files: list[str]) -> list[dict[str, object]]:
