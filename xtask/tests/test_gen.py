@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -192,3 +193,12 @@ def test_the_projects_own_tables() -> None:
         text = (ROOT / path).read_text()
         module = stages if kind == "stages" else syscalls
         assert module.generate(text, path, "x86_64")
+
+
+@pytest.mark.parametrize("arch", ["x86_64", "aarch64"])
+def test_programs_tests_and_rows_are_the_same(arch: str) -> None:
+    """A test without a row would never run; a row without a test is found at each boot."""
+    table = ROOT / "kernel/init/stages.tbl"
+    rows = {row.id for row in stages.parse(table.read_text(), str(table), arch) if row.phase == "user"}
+    sources = [*(ROOT / "userspace/tests").glob("*.c"), *(ROOT / "userspace/tests" / arch).glob("*.c")]
+    assert rows == {name for path in sources for name in re.findall(r"^TEST\((\w+),", path.read_text(), re.M)}
