@@ -45,7 +45,8 @@ def run_step(step: sessions.Step, cwd: Path) -> str | None:
     printed = done.stdout.decode(errors="replace").splitlines()
     if done.returncode != step.status:
         return "\n".join([f"ended with status {done.returncode}, not {step.status}", *printed[-15:]])
-    return sessions.matches(step.expected, printed)
+    difference = sessions.matches(step.expected, printed)
+    return "\n".join([difference, "all of it:", *printed[-15:]]) if difference else None
 
 
 def place(page: Page, block: Block) -> AbstractContextManager[Path]:

@@ -53,7 +53,7 @@ def gather(root: Path) -> Facts:
         gdb=frozenset(a or b for text in gdb for a, b in GDB_NAME.findall(text)),
         choices={
             "debug": frozenset((*CATEGORY.findall(event_header), "all", "none")),
-            "inject": frozenset(re.findall(r'INJECT\("(\w+)"\)', "\n".join(texts.values()))),
+            "inject": frozenset(re.findall(r'INJECT\("([\w.]+)"\)', "\n".join(texts.values()))),
         },
     )
 

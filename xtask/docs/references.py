@@ -19,7 +19,7 @@ STAGE_OPTION = re.compile(r"--(?:only|stage|from)[ =]([a-z][a-z0-9_,]*)")
 STAGE_WORD = re.compile(r"\bstages? `([a-z][a-z0-9_]*)`")
 CALL = re.compile(r"^([a-z_][a-z0-9_]*)\(\)$")
 GDB = re.compile(r"(?:^|\(gdb\) |cmd [\"'])cairn ([a-z][a-z-]*)")
-CHOICE = re.compile(r"(?<![\w-])(debug|inject)=([a-z][a-z0-9_,]*)")
+CHOICE = re.compile(r"(?<![\w-])(debug|inject)=([a-z][a-z0-9_,]*(?:\.[a-z][a-z0-9_,]*)*)")
 
 
 @dataclass(frozen=True)
