@@ -14,8 +14,8 @@
 #define DEBUG_EVENTS ""
 #endif
 
-/* Always in the ring, for the report of a panic: rare, and cheap beside what they tell of. */
-#define ALWAYS_RECORDED (BIT(EVC_SIGNAL) | BIT(EVC_PROCESS))
+/* Always in the ring, for the report of a panic: signals between processes are rare, and tell much. */
+#define ALWAYS_RECORDED BIT(EVC_SIGNAL)
 
 #define NAME(upper, lower) [EVC_##upper] = #lower,
 static const char *const names[EVC_COUNT] = { EVENT_CATEGORIES(NAME) };

@@ -198,7 +198,7 @@ struct kcache *kcache_create(const char *name, size_t size, size_t align)
 	c->object_size = (u32)size;
 	c->head = SLAB_HEAD_SIZE ? (u32)ALIGN_UP(SLAB_HEAD_SIZE, align) : 0;
 	c->slot_size = (u32)ALIGN_UP(c->head + ALIGN_UP(size, 8) + SLAB_TAIL_SIZE, align);
-	c->limit = (u32)clamp(16384 / c->slot_size, 8u, 128u);
+	c->limit = (u32)clamp(65536 / c->slot_size, 16u, 128u);
 	choose_order(c);
 	spin_init(&c->lock, name, RANK_SLAB);
 	list_init(&c->partial);

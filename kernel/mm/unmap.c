@@ -72,6 +72,14 @@ pte_t *walk_level1(pte_t *root, uptr_t addr, uptr_t *next)
 	return &table[pt_index(addr, 1)];
 }
 
+#define GROUP 8 /* entries that are looked at in one go: most of a large mapping's hold nothing */
+
+/* Their table's lock is held: a look that is not atomic will do. */
+static bool group_empty(const pte_t *e)
+{
+	return !(e[0].v | e[1].v | e[2].v | e[3].v | e[4].v | e[5].v | e[6].v | e[7].v);
+}
+
 /* Entries [slot, slot + n) of one table, which map addr on. Stops when the batch is full: how many done. */
 static unsigned clear_entries(struct unmap_batch *b, pte_t *slot, unsigned n, uptr_t addr,
 			      bool copies)
@@ -87,8 +95,11 @@ static unsigned clear_entries(struct unmap_batch *b, pte_t *slot, unsigned n, up
 		struct page *p;
 		u32 flags;
 
-		if (pte_none(e))
+		if (pte_none(e)) {
+			if (i % GROUP == 0 && n - i >= GROUP && group_empty(&slot[i]))
+				i += GROUP - 1;
 			continue;
+		}
 		p = phys_to_page(pte_paddr(e));
 		flags = READ_ONCE(p->flags);
 		if (!copies && flags & PG_ANON)

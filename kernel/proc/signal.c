@@ -236,7 +236,9 @@ int signal_send_locked(struct proc *p, struct thread *t, bool group, int sig,
 	struct signal_queue *q = group ? &p->shared_pending : &t->tp->pending;
 	struct sigqueue *e = NULL;
 
-	TRACE(signal_send, group ? p->pid : t->tid, sig, info->si_code, group);
+	/* What a process sends itself its record of system calls has too: only for those who ask. */
+	if (p != current->proc || event_on(EVC_SIGNAL))
+		TRACE(signal_send, group ? p->pid : t->tid, sig, info->si_code, group);
 	if (!prepare(p, t, sig) || (sig < SIGRTMIN && (q->set & sigmask(sig))))
 		return 0;
 	if (sig != SIGKILL)
