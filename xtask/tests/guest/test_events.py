@@ -8,9 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
+
 from xtask.guest.events import Defect, Event, EventStream, load_schema
 
-from .conftest import PYTHON, REPO, Runner
+from .conftest import BUILD, PYTHON, REPO, Runner, run_in_guest
 
 SCHEMA = REPO / "kernel" / "debug" / "events.tbl"
 LONG = 4096
@@ -78,8 +80,11 @@ def test_losses_are_counted_exactly(tmp_path: Path) -> None:
     assert all(event.number("b") == -event.number("a") for event in got)
 
 
-def test_every_category_speaks(guest: Runner, program: Callable[[str], str], tmp_path: Path) -> None:
-    result = guest([program("traced")], "--smp", "2", "--append", "debug=all", "--keep-logs", str(tmp_path))
+@pytest.mark.parametrize("arch", ["x86_64", "aarch64"])
+def test_every_category_speaks(aarch64: Path, tmp_path: Path, arch: str) -> None:
+    traced = str(REPO / (aarch64 if arch == "aarch64" else BUILD) / "user" / "traced")
+    options = ["--smp", "2", "--append", "debug=all", "--keep-logs", str(tmp_path)]
+    result = run_in_guest([traced], *options, arch=arch)
     assert result.status == 7, result.explain()
     seen = {event.type for event in events_of(tmp_path)}
     wanted = "syscall signal signal_send fault fork exec exit mmap munmap mprotect brk sched_switch sched_wake irq timer open"
