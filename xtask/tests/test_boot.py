@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -285,3 +287,12 @@ def test_run_directories(tmp_path: Path) -> None:
     dead.mkdir()
     rundir.prune(tmp_path, keep=1)
     assert not dead.exists() and first.exists() and second.exists()
+
+
+def test_a_reader_that_has_seen_enough_is_no_traceback() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    args = [sys.executable, "-m", "xtask", "boot-stages", "--list"]
+    done = subprocess.run(args, cwd=rundir.ROOT, stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
