@@ -109,6 +109,7 @@ static ssize_t write_pages(struct inode *inode, struct uio *from, u64 at, size_t
 				break;
 		}
 		copied = uio_copy_from(from, (char *)page_to_virt(p) + off, piece);
+		page_written(p);
 		mapping_mark_dirty(m, p);
 		page_put(p);
 		at += copied;

@@ -164,7 +164,7 @@ static bool misbehave(struct stage *s, const struct stage *last)
 	if (INJECT("runner.reset")) { /* as a triple fault looks from outside: nobody announced it */
 		report_begin(s);
 		arch_irq_disable();
-		arch_triple_fault();
+		arch_reset_unannounced();
 	}
 	if (INJECT("runner.nonce"))
 		nonce = "0123456789abcdef";

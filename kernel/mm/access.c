@@ -125,10 +125,13 @@ static size_t access(struct mm *mm, uptr_t addr, void *buf, size_t n, bool write
 		if (!p)
 			break;
 		at = (char *)page_to_virt(p) + off;
-		if (write)
+		if (write) {
 			memcpy(at, (char *)buf + done, chunk);
-		else
+			if (READ_ONCE(p->flags) & PG_CODE)
+				arch_code_sync(page_to_phys(p) + off, chunk); /* a breakpoint */
+		} else {
 			memcpy((char *)buf + done, at, chunk);
+		}
 		page_put(p);
 		done += chunk;
 		addr += chunk;

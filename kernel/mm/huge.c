@@ -9,8 +9,8 @@
  * They are used where madvise(MADV_HUGEPAGE) asks for it, and where a program fills a large region
  * in order: the span beside the new one is full. A first touch never costs zeroing 2 MiB on suspicion.
  *
- * Locks: as all entries, under mm->lock; level-1 entries change by compare-and-swap, or under the lock of
- * the level-1 table's page when a page is taken out or referenced.
+ * Locks: as all entries, under mm->lock; level-1 entries are filled by compare-and-swap, and change under the lock
+ * of the level-1 table's page when a page is split, taken out or referenced.
  */
 #include "huge.h"
 
@@ -113,17 +113,19 @@ int huge_split(struct mm *mm, pte_t *l1, uptr_t addr)
 	if (!t)
 		return -ENOMEM;
 	table = page_to_virt(t);
-	do {
-		e = pte_read(l1);
-		if (!pte_present(e) || pte_is_table(e)) {
-			memset(table, 0, PAGE_SIZE);
-			pgtable_page_free(t);
-			return 0;
-		}
-		prot = pte_prot(e) & ~(unsigned)PT_HUGE;
-		for (unsigned i = 0; i < PT_ENTRIES; i++)
-			table[i] = pte_make(pte_paddr(e) + i * PAGE_SIZE, prot);
-	} while (!pte_cmpxchg(l1, e, pte_make_table(page_to_phys(t))));
+	spin_lock(pte_lock_of(l1));
+	e = pte_read(l1);
+	if (!pte_present(e) || pte_is_table(e)) {
+		spin_unlock(pte_lock_of(l1));
+		pgtable_page_free(t);
+		return 0;
+	}
+	prot = pte_prot(e) & ~(unsigned)PT_HUGE;
+	for (unsigned i = 0; i < PT_ENTRIES; i++)
+		table[i] = pte_make(pte_paddr(e) + i * PAGE_SIZE, prot);
+	arch_pte_break(mm, base, l1);
+	pte_write(l1, pte_make_table(page_to_phys(t)));
+	spin_unlock(pte_lock_of(l1));
 	tlb_flush_range(mm, base, base + HUGE_SIZE, true);
 	return 0;
 }

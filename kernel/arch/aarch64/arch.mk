@@ -1,5 +1,5 @@
-# Tools and flags of the aarch64 port. General registers only: the FPU belongs to user programs. x18 is this
-# CPU's per-CPU offset (asm/percpu.h). Atomics are inline and of ARMv8.0, which every CPU has.
+# Tools and flags of the aarch64 port. General registers only: the FPU belongs to user programs. x18 is the
+# address of this CPU's per-CPU area (asm/percpu.h). Atomics are inline and of ARMv8.0, which every CPU has.
 CROSS := aarch64-linux-gnu-
 CLANG_TARGET := --target=aarch64-linux-gnu
 PACKAGES := aarch64

@@ -67,6 +67,7 @@ static void tmpfs_zero_part(struct inode *inode, u64 from, u64 to)
 	if (!p)
 		return;
 	memset((char *)page_to_virt(p) + (from & (PAGE_SIZE - 1)), 0, end - from);
+	page_written(p);
 	page_put(p);
 }
 

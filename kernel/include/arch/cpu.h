@@ -54,8 +54,8 @@ __noreturn void arch_poweroff(void);
 __noreturn void arch_reboot(void);
 
 /* Resets the machine the way an unhandled fault would: nobody announces it. Tests only. */
-__noreturn void arch_triple_fault(void);
-/* Faults with a stack pointer that is none, which on x86 is a double fault. Tests only. */
+__noreturn void arch_reset_unannounced(void);
+/* Faults with a stack pointer that is none. Tests only. */
 void arch_bad_stack(void);
 
 /* Calendar time at boot, seconds since 1970, from the real-time clock. */

@@ -38,8 +38,6 @@ int mm_fault(uptr_t addr, enum fault_access access, bool present, bool user, int
 void user_fault(struct regs *regs, int sig, int code, uptr_t addr);
 /* An exception in kernel mode nothing could fix: panics with the report. */
 __noreturn void kernel_fault(struct regs *regs, const char *what, u64 error, uintptr_t addr);
-/* The system-call dispatcher: a Tier-1 path. */
-void syscall_dispatch(struct regs *regs);
 /* Last stop before user mode, interrupts off, when thread flags ask for work. */
 void return_to_user_work(struct regs *regs);
 /* The same at the end of a system call, its result stored. */

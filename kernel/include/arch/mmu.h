@@ -23,7 +23,6 @@ struct boot_info {
 	struct memrange ranges[64]; /* sorted, not overlapping; kernel and initrd carved out */
 	paddr_t initrd_base;
 	u64 initrd_size;
-	paddr_t rsdp; /* 0: search */
 };
 extern struct boot_info boot_info; /* filled by the port before kernel_main */
 
@@ -48,9 +47,9 @@ void arch_mmu_destroy(pte_t *root);
 
 struct mm;
 /*
- * Before a present entry of a user's page is written to map another page: where no CPU may have the old and the
- * new mapping cached at once (break before make), nothing is mapped afterwards, and no TLB has it. Entry lock
- * held, interrupts on; the caller flushes after writing as ever. Inline.
+ * Before a present entry of a user's page is written to map another page, or a table: where no CPU may have the old
+ * and the new mapping cached at once (break before make), the entry stays but gives no rights afterwards, and no TLB has it. Entry
+ * lock held, interrupts on; the caller flushes after writing as ever. Inline.
  */
 static inline void arch_pte_break(struct mm *mm, vaddr_t va, pte_t *pte);
 
@@ -70,6 +69,10 @@ void arch_tlb_broadcast(struct mm *mm, vaddr_t start, vaddr_t end, bool tables);
 static inline void arch_tlb_flush_page(vaddr_t va);
 static inline void arch_tlb_flush_user(void); /* everything not global */
 static inline void arch_tlb_flush_all(void); /* global entries too */
+
+/* Instructions just written to [pa, pa + n) can be fetched by every CPU. (Page-table entries do it for the pages
+ * they map.) Inline. */
+static inline void arch_code_sync(paddr_t pa, size_t n);
 
 /* Copies or zeroes whole pages by kernel address. */
 static inline void arch_page_zero(void *page);

@@ -3,8 +3,7 @@
  *
  * DEFINE_PER_CPU(type, name) puts a template into section .percpu; each CPU owns a copy, laid out
  * percpu_offset[cpu] bytes from the template (0 for the boot CPU until percpu_init() copies it).
- * this_cpu_*() are single instructions where the port can; they are atomic against interrupts on the
- * same CPU. this_cpu_ptr() needs preemption off for as long as the pointer is used.
+ * this_cpu_read() and this_cpu_write() cannot be torn by an interrupt or a move to another CPU. this_cpu_ptr() needs preemption off for as long as the pointer is used.
  */
 #pragma once
 #include <lib/types.h>
@@ -22,8 +21,12 @@ extern uintptr_t percpu_offset[]; /* [I] after boot */
 
 /*
  * <asm/percpu.h> provides, for scalars of 1 to 8 bytes:
- *   this_cpu_read(var) this_cpu_write(var, v) this_cpu_add(var, v) this_cpu_inc(var)
- *   this_cpu_dec_and_test(var)   bool: became zero
+ *   this_cpu_read(var) this_cpu_write(var, v)
+ *   this_cpu_add(var, v)    interrupts off
+ * for a u32 whose low half counts what nests, which an interrupt leaves as it found it, and which is 0 whenever a
+ * thread may be moved to another CPU; the upper half may change at any time:
+ *   this_cpu_nest(var)      one more
+ *   this_cpu_unnest(var)    one less; bool: the whole of it is zero
  * and this_cpu_ptr(var), and arch_percpu_set_base(offset) for this CPU.
  */
 #include <asm/percpu.h>

@@ -1,6 +1,6 @@
 /*
  * Preemption count of this CPU. 0: the thread may be switched away at any interrupt. preempt_disable()
- * nests; interrupt handlers run with IRQ_ONE added. Code that sleeps calls might_sleep() first.
+ * nests in the low half; interrupt handlers run with IRQ_ONE added. Code that sleeps calls might_sleep() first.
  */
 #pragma once
 #include <arch/percpu.h>
@@ -24,20 +24,20 @@ void sched_resched_ipi(void);
 
 static __always_inline void preempt_disable(void)
 {
-	this_cpu_inc(preempt_count);
+	this_cpu_nest(preempt_count);
 	barrier();
 }
 
 static __always_inline void preempt_enable_no_resched(void)
 {
 	barrier();
-	this_cpu_add(preempt_count, (u32)-1);
+	(void)this_cpu_unnest(preempt_count);
 }
 
 static __always_inline void preempt_enable(void)
 {
 	barrier();
-	if (unlikely(this_cpu_dec_and_test(preempt_count)))
+	if (unlikely(this_cpu_unnest(preempt_count)))
 		sched_preempt();
 }
 

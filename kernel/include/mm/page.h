@@ -27,6 +27,7 @@ enum page_flag {
 	PG_POISON = BIT(13), /* free, and filled with PAGE_POISON (debug builds) */
 	PG_LRU = BIT(14), /* on the list that reclaim takes clean cache pages from */
 	PG_REFERENCED = BIT(15), /* used since reclaim last looked */
+	PG_CODE = BIT(16), /* the port's: instruction fetches find what it holds */
 };
 
 struct page {
@@ -104,6 +105,12 @@ bool pfn_is_ram(u64 pfn); /* has a struct page and is memory */
 static inline void page_get(struct page *p)
 {
 	__atomic_fetch_add(&p->refs, 1, __ATOMIC_RELAXED);
+}
+/* The kernel has written to a page that programs may map: it is made fetchable again when it is mapped next. */
+static inline void page_written(struct page *p)
+{
+	if (unlikely(READ_ONCE(p->flags) & PG_CODE))
+		__atomic_fetch_and(&p->flags, ~(u32)PG_CODE, __ATOMIC_RELEASE);
 }
 void page_put(struct page *p); /* frees when the last reference goes; order from the head */
 void page_put_many(struct page **pages, unsigned n); /* batch */

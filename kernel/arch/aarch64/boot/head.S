@@ -98,7 +98,6 @@ cpu_setup:
 	msr mdscr_el1, xzr
 	mov x9, #2 /* programs may read the virtual counter */
 	msr cntkctl_el1, x9
-	msr tpidr_el1, xzr
 	msr tpidr_el0, xzr
 	msr tpidrro_el0, xzr
 	mrs x9, id_aa64dfr0_el1
@@ -175,7 +174,8 @@ start:
 start_high:
 	ldr x9, =boot_stack + KSTACK_SIZE
 	mov sp, x9
-	mov x18, xzr /* the per-CPU template itself */
+	adrp x18, __percpu_start /* the template itself: asm/percpu.h */
+	msr tpidr_el1, x18
 	mov x29, xzr
 	ldr x9, =kernel_phys
 	str x20, [x9]

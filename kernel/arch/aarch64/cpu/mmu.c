@@ -16,6 +16,10 @@
 #include <mm/tlb.h>
 #include "debugport.h"
 
+/* CTR_EL0 */
+#define CTR_IDC BIT(28) /* fetches find what is in data caches */
+#define CTR_DIC BIT(29) /* instruction caches notice stores */
+
 static pte_t root_table[PT_ENTRIES] __aligned(PAGE_SIZE) __section(".bss.page_aligned");
 pte_t *kernel_root = root_table;
 
@@ -124,20 +128,37 @@ void arch_mmu_destroy(pte_t *root)
 }
 
 /*
- * Makes instructions that were stored to a page through the direct map visible to instruction fetches of all
- * CPUs. Manual: Arm ARM, B2.7.4.
+ * Instructions were stored through the direct map: data caches are cleaned, instruction caches lose what they had.
+ * Manual: Arm ARM, B2.7.4.
  */
 void icache_sync(paddr_t pa, size_t n)
 {
-	char *start = phys_to_virt(pa), *end = start + n;
 	u64 ctr = read_sysreg(ctr_el0);
+	size_t dline = cpu_features.dline, iline = cpu_features.iline;
+	char *start = phys_to_virt(pa), *end = start + n;
 
-	if (!(ctr & BIT(28))) /* IDC: data is there already */
-		for (char *p = start; p < end; p += cpu_features.dline)
+	if (!(ctr & CTR_IDC))
+		for (char *p = ALIGN_DOWN(start, dline); p < end; p += dline)
 			asm volatile("dc cvau, %0" : : "r"(p) : "memory");
-	asm volatile("dsb ish" : : : "memory");
-	if (!(ctr & BIT(29))) /* DIC: instruction caches notice */
-		for (char *p = start; p < end; p += cpu_features.iline)
+	dsb(ish);
+	if (!(ctr & CTR_DIC))
+		for (char *p = ALIGN_DOWN(start, iline); p < end; p += iline)
 			asm volatile("ic ivau, %0" : : "r"(p) : "memory");
-	asm volatile("dsb ish\n\tisb" : : : "memory");
+	dsb(ish);
+	isb();
+}
+
+/*
+ * A page is made fetchable when it is first mapped as code. What a program writes to it afterwards is the
+ * program's to make fetchable, as on Linux; what the kernel writes takes the flag away (page_written()).
+ */
+void pages_sync_code(paddr_t pa, unsigned n)
+{
+	struct page *p = phys_to_page(pa);
+
+	for (unsigned i = 0; i < n; i++)
+		if (!(__atomic_load_n(&p[i].flags, __ATOMIC_ACQUIRE) & PG_CODE)) {
+			icache_sync(pa + i * PAGE_SIZE, PAGE_SIZE);
+			__atomic_fetch_or(&p[i].flags, PG_CODE, __ATOMIC_RELEASE);
+		}
 }

@@ -99,12 +99,13 @@ __noreturn void arch_reboot(void)
 	arch_cpu_halt();
 }
 
-__noreturn void arch_triple_fault(void)
+__noreturn void arch_reset_unannounced(void)
 {
 	arch_reboot();
 }
 
+/* With bit KSTACK_BIT set, as in a good one. */
 void arch_bad_stack(void)
 {
-	asm volatile("mov sp, %0; str xzr, [sp]" : : "r"(KERNEL_HALF - 28 * 1024) : "memory");
+	asm volatile("mov sp, %0; str xzr, [sp]" : : "r"(KERNEL_HALF - 12 * 1024) : "memory");
 }

@@ -7,6 +7,7 @@
  */
 #include <arch/debug.h>
 #include <arch/irq.h>
+#include <arch/mmu.h>
 #include <arch/thread.h>
 #include <asm/entry.h>
 #include <asm/fpu.h>
@@ -27,6 +28,8 @@ BUILD_ASSERT(offsetof(struct thread, arch.sp) == THREAD_SP);
 BUILD_ASSERT(offsetof(struct thread, flags) == THREAD_FLAGS);
 BUILD_ASSERT(offsetof(struct thread, calls) == THREAD_CALLS);
 BUILD_ASSERT(KSTACK_SIZE == 1ul << KSTACK_BIT);
+BUILD_ASSERT((s64)VMALLOC_BASE >> KSTACK_TOP_SHIFT == -1);
+BUILD_ASSERT((s64)KERNEL_BASE >> KSTACK_TOP_SHIFT == -1);
 
 struct thread *switch_stacks(struct thread *prev, struct thread *next);
 __noreturn void enter_user_at(struct regs *regs);

@@ -2,7 +2,8 @@
  * The vector table and the entry of exceptions and interrupts.
  *
  * The CPU comes here with interrupts masked, on SP_EL1: for EL0 the top of the thread's kernel stack, for EL1
- * wherever the kernel was. Each entry saves struct regs there and takes this CPU's per-CPU offset into x18.
+ * wherever the kernel was. Each entry saves struct regs there and takes the address of this CPU's
+ * per-CPU area into x18.
  * SP_EL0 holds the user's stack pointer only in user mode; in the kernel it is scratch. Manual: Arm ARM,
  * D1.3 (exception handling), table D1-7.
  */
@@ -21,12 +22,18 @@
 	SAVE_STATE
 .endm
 
-/* A vector from EL1. A frame that would lie below the stack leaves by .Loverflow, with sp as it was. */
+/*
+ * A vector from EL1. A frame that would lie below the stack, or not where vmalloc and the image are (the top 64
+ * TiB, all ones from bit 46 on), leaves by .Loverflow, with sp as it was. The flags are in SPSR_EL1 already.
+ */
 .macro ENTER_KERNEL
 	.balign 128
 	msr sp_el0, x0
 	sub x0, sp, #REGS_SIZE
 	tbz x0, #KSTACK_BIT, .Loverflow
+	asr x0, x0, #KSTACK_TOP_SHIFT
+	cmn x0, #1
+	b.ne .Loverflow
 	mrs x0, sp_el0
 	sub sp, sp, #REGS_SIZE
 	SAVE_GENERAL
@@ -128,7 +135,7 @@ return_to_kernel:
 	.size kernel_interrupt, . - kernel_interrupt
 
 /*
- * The stack has run out: x0 is parked in SP_EL0. What is left goes on this CPU's own overflow stack, whose
+ * The stack has run out, or sp is none: x0 is parked in SP_EL0. What is left goes on this CPU's own overflow stack, whose
  * bit KSTACK_BIT nobody looks at: a second exception starts at its top again. The user's thread pointers are
  * the scratch, since nobody will return.
  */
@@ -137,8 +144,7 @@ return_to_kernel:
 	msr tpidrro_el0, x1
 	mov x1, sp
 	msr tpidr_el0, x1
-	THIS_CPU_ADDRESS x0, cpu_number
-	ldr w0, [x0]
+	ldr w0, [x18, #:lo12:cpu_number]
 	lsl x0, x0, #OVERFLOW_STACK_SHIFT
 	adrp x1, overflow_stacks + (1 << OVERFLOW_STACK_SHIFT) - REGS_SIZE
 	add x1, x1, :lo12:overflow_stacks + (1 << OVERFLOW_STACK_SHIFT) - REGS_SIZE

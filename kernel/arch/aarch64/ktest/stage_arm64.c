@@ -5,6 +5,7 @@
 #include <asm/entry.h>
 #include <core/preempt.h>
 #include <debug/stage.h>
+#include <mm/page.h>
 #include <mm/pgtable.h>
 
 #define SCTLR_M BIT(0)
@@ -92,7 +93,7 @@ int stage_arm64_user_access(struct stage *s)
 	return 0;
 }
 
-/* x18 is the per-CPU offset, and TPIDR_EL1 has the copy that entry from EL0 takes. */
+/* x18 is the per-CPU area's address, and TPIDR_EL1 has the copy that entry from EL0 takes. */
 int stage_arm64_percpu_register(struct stage *s)
 {
 	u64 x18;
@@ -100,7 +101,28 @@ int stage_arm64_percpu_register(struct stage *s)
 	preempt_disable();
 	asm volatile("mov %0, x18" : "=r"(x18));
 	preempt_enable();
-	STAGE_CHECK(s, x18 == percpu_offset[this_cpu()]);
+	STAGE_CHECK(s, x18 == (uintptr_t)__percpu_start + percpu_offset[this_cpu()]);
 	STAGE_CHECK(s, x18 == read_sysreg(tpidr_el1));
+	return 0;
+}
+
+int stage_arm64_code_pages(struct stage *s)
+{
+	struct page *p = page_alloc(0, ALLOC_KERNEL | ALLOC_ZERO);
+	pte_t slot = { 0 };
+
+	STAGE_CHECK(s, p);
+	pte_write(&slot, pte_make(page_to_phys(p), PT_USER | PT_READ | PT_WRITE));
+	STAGE_CHECK(s, !(p->flags & PG_CODE));
+	pte_write(&slot, pte_make(page_to_phys(p), PT_USER | PT_READ | PT_EXEC));
+	STAGE_CHECK(s, p->flags & PG_CODE);
+	page_written(p);
+	STAGE_CHECK(s, !(p->flags & PG_CODE));
+	pte_write(&slot, pte_make(page_to_phys(p), PT_USER | PT_READ | PT_EXEC));
+	STAGE_CHECK(s, p->flags & PG_CODE);
+	page_put(p);
+	p = page_alloc(0, ALLOC_KERNEL);
+	STAGE_CHECK(s, p && !(p->flags & PG_CODE));
+	page_put(p);
 	return 0;
 }

@@ -28,6 +28,7 @@ struct pvh_memmap_entry {
 enum { PVH_MEM_RAM = 1, PVH_MEM_ACPI = 3, PVH_MEM_NVS = 4 };
 
 struct boot_info boot_info;
+paddr_t acpi_rsdp;
 paddr_t boot_trampoline;
 static char cmdline_copy[4096];
 
@@ -95,7 +96,7 @@ void pvh_init(u32 start_info)
 	int count;
 
 	copy_cmdline(si->cmdline);
-	boot_info.rsdp = si->rsdp;
+	acpi_rsdp = si->rsdp;
 	boot_trampoline = pick_trampoline(raw, n);
 	raw[n++] = (struct memrange){ 0, PAGE_SIZE, MEM_RESERVED };
 	if (boot_trampoline)

@@ -6,6 +6,7 @@
  * so each is mapped; the mappings stay, for a handful of pages. Boot CPU, once. Manual: ACPI 6.4, 5.2.
  */
 #include <arch/mmu.h>
+#include <asm/boot.h>
 #include <debug/klog.h>
 #include <lib/errno.h>
 #include <lib/string.h>
@@ -64,8 +65,8 @@ static const struct acpi_rsdp *rsdp_find(void)
 {
 	const struct acpi_rsdp *r;
 
-	if (boot_info.rsdp) {
-		r = acpi_map(boot_info.rsdp, sizeof(*r));
+	if (acpi_rsdp) {
+		r = acpi_map(acpi_rsdp, sizeof(*r));
 		if (r && rsdp_ok(r))
 			return r;
 	}

@@ -63,7 +63,7 @@ __noreturn void arch_poweroff(void)
 	arch_cpu_halt();
 }
 
-__noreturn void arch_triple_fault(void)
+__noreturn void arch_reset_unannounced(void)
 {
 	struct {
 		u16 limit;
@@ -87,5 +87,5 @@ __noreturn void arch_reboot(void)
 	outb(PORT_RESET, 2);
 	outb(PORT_RESET, 6);
 	outb(PORT_KBD_CMD, 0xfe);
-	arch_triple_fault();
+	arch_reset_unannounced();
 }

@@ -22,21 +22,15 @@
 /* A kernel stack is the upper half of a slot of twice its size: its addresses have this bit set, those
  * below it do not. */
 #define KSTACK_BIT 14
+#define KSTACK_TOP_SHIFT 46 /* from here on all bits are set */
 #define OVERFLOW_STACK_SHIFT 13
 
 #ifdef __ASSEMBLER__
 /* Assembly, which the formatter takes for C: */
 /* clang-format off */
-/* A per-CPU variable's address in \reg. x18 is this CPU's offset (asm/percpu.h). */
-.macro THIS_CPU_ADDRESS reg, variable
-	adrp \reg, \variable
-	add \reg, \reg, x18
-	add \reg, \reg, :lo12:\variable
-.endm
+/* x18 is the address of this CPU's area (asm/percpu.h). */
 .macro CURRENT reg
-	adrp \reg, current_thread
-	add \reg, \reg, x18
-	ldr \reg, [\reg, :lo12:current_thread]
+	ldr \reg, [x18, #:lo12:current_thread]
 .endm
 /* All registers but sp, pc, pstate into struct regs at sp. */
 .macro SAVE_GENERAL

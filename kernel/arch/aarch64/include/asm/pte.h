@@ -114,12 +114,12 @@ static inline pte_t pte_read(const pte_t *p)
 {
 	return (pte_t){ READ_ONCE(p->v) };
 }
-/* Instructions just written to [pa, pa + n) can be fetched by every CPU. */
-void icache_sync(paddr_t pa, size_t n);
+/* n pages from pa on are made fetchable, but for those that are (PG_CODE). */
+void pages_sync_code(paddr_t pa, unsigned n);
 static inline void pte_sync_code(pte_t e)
 {
 	if ((e.v & (PTE_VALID | PTE_USER | PTE_UXN)) == (PTE_VALID | PTE_USER))
-		icache_sync(pte_paddr(e), e.v & PTE_HUGE ? HUGE_SIZE : PAGE_SIZE);
+		pages_sync_code(pte_paddr(e), e.v & PTE_HUGE ? PT_ENTRIES : 1);
 }
 /*
  * Code is made fetchable before it is mapped, and what the page holds is there before the entry is. A new

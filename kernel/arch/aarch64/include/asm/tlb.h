@@ -28,8 +28,16 @@ static inline void arch_tlb_flush_user(void)
 
 static inline void arch_pte_break(struct mm *mm, vaddr_t va, pte_t *pte)
 {
-	pte_write(pte, (pte_t){ 0 });
+	pte_t e = pte_read(pte);
+
+	pte_copy(pte, (pte_t){ (e.v & ~(u64)PTE_VALID) | PTE_NONE });
 	arch_tlb_broadcast(mm, va, va + PAGE_SIZE, false);
+}
+
+void icache_sync(paddr_t pa, size_t n); /* cpu/mmu.c */
+static inline void arch_code_sync(paddr_t pa, size_t n)
+{
+	icache_sync(pa, n);
 }
 
 static __always_inline void arch_page_zero(void *page)

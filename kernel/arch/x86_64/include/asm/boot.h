@@ -15,5 +15,7 @@ extern paddr_t boot_trampoline; /* [I] a page below 1 MiB; 0: there is none */
 /* ap.S: the code to be copied to the trampoline page, and the words in it to be filled. */
 extern const char ap_trampoline_start[], ap_trampoline_end[];
 
+extern paddr_t acpi_rsdp; /* [I] as the loader gave it; 0: to be searched */
+
 void pvh_init(u32 start_info);
 void kernel_main(void);

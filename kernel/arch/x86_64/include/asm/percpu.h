@@ -5,16 +5,6 @@
 #pragma once
 #include <lib/types.h>
 
-#define this_cpu_op1(insn, var)                                                                    \
-	do {                                                                                       \
-		switch (sizeof(var)) {                                                             \
-		case 1: asm volatile(insn "b %%gs:%0" : "+m"(var) : : "cc"); break;                \
-		case 2: asm volatile(insn "w %%gs:%0" : "+m"(var) : : "cc"); break;                \
-		case 4: asm volatile(insn "l %%gs:%0" : "+m"(var) : : "cc"); break;                \
-		default: asm volatile(insn "q %%gs:%0" : "+m"(var) : : "cc"); break;               \
-		}                                                                                  \
-	} while (0)
-
 #define this_cpu_op2(insn, var, v)                                                                 \
 	do {                                                                                       \
 		unsigned long v_ = (unsigned long)(v);                                             \
@@ -51,14 +41,11 @@
 
 #define this_cpu_write(var, v) this_cpu_op2("mov", var, v)
 #define this_cpu_add(var, v) this_cpu_op2("add", var, v)
-#define this_cpu_inc(var) this_cpu_op1("inc", var)
-#define this_cpu_dec_and_test(var)                                                                 \
+#define this_cpu_nest(var) asm volatile("incl %%gs:%0" : "+m"(var) : : "cc")
+#define this_cpu_unnest(var)                                                                       \
 	({                                                                                         \
 		bool z_;                                                                           \
-		switch (sizeof(var)) {                                                             \
-		case 4: asm volatile("decl %%gs:%1" : "=@ccz"(z_), "+m"(var)); break;              \
-		default: asm volatile("decq %%gs:%1" : "=@ccz"(z_), "+m"(var)); break;             \
-		}                                                                                  \
+		asm volatile("decl %%gs:%1" : "=@ccz"(z_), "+m"(var));                             \
 		z_;                                                                                \
 	})
 

@@ -28,6 +28,11 @@ static inline void arch_pte_break(struct mm *mm, vaddr_t va, pte_t *pte)
 {
 }
 
+/* Instruction fetches see every store. */
+static inline void arch_code_sync(paddr_t pa, size_t n)
+{
+}
+
 static __always_inline void arch_page_zero(void *page)
 {
 	void *d = page;
