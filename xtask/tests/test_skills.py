@@ -42,7 +42,7 @@ def mistakes(name: str, text: str) -> list[str]:
     description = fields.get("description", "")
     if fields.get("name") != name or not NAME.fullmatch(name) or len(name) > MAX_NAME:
         found.append("name is not the directory's")
-    if not re.search(r"[.] Use (it |this )?(when|for|to) ", description):
+    if not re.search(r"[.] Use (it |this )?(when|for|to|before) ", description):
         found.append("description does not say what and then when (Use when ...)")
     if len(description) > MAX_DESCRIPTION or ": " in description or " #" in description:
         found.append("description is too long, or needs quotes in YAML")
