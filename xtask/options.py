@@ -12,7 +12,7 @@ from pathlib import Path
 from . import exitcodes
 from .build import Build, BuildError
 from .guest import launch
-from .guest.machine import UsageError
+from .guest.machine import UsageError, find_machine
 from .initramfs import ArchiveError
 
 EXIT_CODES: dict[type[Exception], int] = {
@@ -43,13 +43,15 @@ def add_graphics_option(parser: argparse.ArgumentParser) -> None:
 
 
 def display(options: argparse.Namespace) -> str:
-    """QEMU's -display for a person who wants to see the screen."""
+    """QEMU's -display for a person who wants to see the screen; says so when nobody can."""
     if not options.graphics:
         return "none"
-    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        print("xtask: there is no display here: the screen is drawn, and not shown", file=sys.stderr)
-        return "none"
-    return "gtk,show-menubar=off"
+    found = "none"
+    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        found = launch.window(find_machine(options.arch, options.machine).qemu)
+    if found == "none":
+        print("xtask: no display here, or no QEMU for it: the screen is drawn and not shown", file=sys.stderr)
+    return found
 
 
 def make_build(options: argparse.Namespace, targets: list[str]) -> Build:

@@ -144,3 +144,14 @@ def kvm_works(arch: str, timeout_s: float = 2.0) -> bool:
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
+
+
+def window(qemu: str) -> str:
+    """The -display that opens a window with this QEMU: gtk, else sdl, else none."""
+    try:
+        done = subprocess.run([qemu, "-display", "help"], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return "none"
+    known = done.stdout.split()
+    # Else the picture would be shrunk to the window's first size.
+    return "gtk,zoom-to-fit=off" if "gtk" in known else "sdl" if "sdl" in known else "none"
