@@ -1,4 +1,5 @@
-"""The port of the debugged kernel: `arch.port()` is arch_x86_64 or another module with the same names."""
+"""The port of the debugged kernel: `arch.port()` is arch_x86_64 or arch_aarch64,
+modules with the same names."""
 
 from __future__ import annotations
 
@@ -6,10 +7,10 @@ from types import ModuleType
 
 import gdb
 
-from . import arch_x86_64
+from . import arch_aarch64, arch_x86_64
 from .errors import CairnError
 
-PORTS: tuple[ModuleType, ...] = (arch_x86_64,)
+PORTS: tuple[ModuleType, ...] = (arch_x86_64, arch_aarch64)
 
 
 def port() -> ModuleType:

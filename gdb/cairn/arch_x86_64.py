@@ -4,7 +4,10 @@ is named here; arch.py chooses."""
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import Any
+
+from .contract import ABSENT, RIGHTS, WRONG, Entry, SignalFrame
 
 NAME = "x86_64"
 GDB_NAMES = ("i386:x86-64",)
@@ -17,6 +20,10 @@ KERNEL_BASE = 0xFFFFFFFF80000000
 USER_TOP = 0x00007FFFFFFFF000
 PAGE_SIZE = 4096
 LEVELS = 4
+KERNEL_ROOT_FIRST = 256  # entries of the kernel's top table from here on are the kernel's half
+USER_ROOT_ONLY = False  # a process's top table has the kernel's half too
+IMAGE_PLACE = ""  # variable that says where the image was loaded; none: at the address it is linked for
+ROOT_REGISTER = ""  # the stub shows kernel memory in every mode
 
 # --- registers -----------------------------------------------------------------------------------
 
@@ -39,14 +46,22 @@ ENTRY_CODE = ("syscall_entry", "exception_common", "interrupt_common", "exceptio
 THREAD_START = ("thread_entry", "thread_entry_user")
 
 
-def prologue_return(offset: int, sp: int) -> int | None:
-    """Where the return address is in the first instructions of a function, whose frame pointer is still its
-    caller's: push %rbp is one byte, mov %rsp,%rbp three. None: the frame is there."""
-    return sp if offset == 0 else sp + 8 if offset < 4 else None
+def untaken_frame(read: Callable[[int], int], offset: int, cpu: dict[str, int], fp: int) -> int:
+    """The return address of a function whose frame pointer is its caller's still, being in its first
+    instructions (push %rbp is one byte, mov %rsp,%rbp three); 0: the frame is there."""
+    del fp
+    sp = cpu[SP] if SP in cpu else cpu["sp"]
+    return read(sp + (0 if offset == 0 else 8)) if offset < 4 else 0
+
+
+def saved_regs(read_bytes: Callable[[int, int], bytes], fp: int, following: int) -> dict[str, int]:
+    """What entry pushed before it made the call whose frame is at fp."""
+    del following
+    return decode_regs(read_bytes(fp + 16, REGS_SIZE))
 
 
 def decode_regs(data: bytes) -> dict[str, int]:
-    """ip, sp and bp (the frame pointer) are the names that the commands go by."""
+    """ip, sp and bp (the frame pointer) are the names that the commands go by, on every port."""
     return dict(zip(REGS, struct.unpack("<21Q", data)))
 
 
@@ -73,23 +88,12 @@ FLAG_NAMES = ((P, "P"), (W, "W"), (U, "U"), (PWT, "PWT"), (PCD, "PCD"), (A, "A")
 RESERVED = ((1 << 52) - (1 << 46)) & ADDR  # beyond what any machine of ours has
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One page-table entry, decoded."""
+NOT_CANONICAL = "the address is not canonical: general protection, not a page fault"
+WRONG_ENTRY = "reserved bit"
 
-    value: int
-    level: int
-    present: bool
-    leaf: bool
-    paddr: int
-    size: int  # of what it maps, when a leaf
-    write: bool
-    execute: bool
-    user: bool
-    cow: bool
-    kept: bool  # PROT_NONE: a page is kept though nothing may use it
-    flags: str
-    wrong: str  # why no CPU would take it; empty when it would
+
+def untagged(va: int) -> int:
+    return va
 
 
 def canonical(va: int) -> bool:
@@ -103,8 +107,8 @@ def decode_entry(value: int, level: int) -> Entry:
     paddr = value & ADDR & ~((size - 1) if leaf else 0)
     shown = [name for bit, name in FLAG_NAMES if value & bit and not (bit == PS and level == 0)]
     return Entry(
-        value, level, present, leaf, paddr, size, bool(value & W), not value & NX, bool(value & U),
-        bool(value & COW), bool(value & NONE), " ".join(shown) or "none", _wrong(value, level),
+        value, level, present, leaf, paddr, size, bool(value & W), not value & NX, not value & NX,
+        bool(value & U), bool(value & COW), bool(value & NONE), " ".join(shown) or "none", _wrong(value, level),
     )  # fmt: skip
 
 
@@ -120,8 +124,27 @@ def _wrong(value: int, level: int) -> str:
     return ""
 
 
-def error_code(present: bool, write: bool, user: bool, execute: bool, reserved: bool) -> int:
-    return present | write << 1 | user << 2 | reserved << 3 | execute << 4
+def refuses(walk: Any, access: str, user: bool) -> tuple[str, str]:
+    """(why, kind of fault) when the rights do not allow it."""
+    if user and not walk.allows("user"):
+        return "a kernel page (U clear)", RIGHTS
+    if access == "write" and not walk.allows("write"):
+        return "write-protected for copy on write" if walk.last.cow else "not writable (W clear)", RIGHTS
+    if access == "execute" and not walk.allows("user_execute"):
+        return "not executable (NX)", RIGHTS
+    if access == "execute" and not user and walk.allows("user"):
+        return "SMEP: the kernel does not run a user page", RIGHTS
+    return "", ""
+
+
+def allowed(walk: Any, user: bool) -> str:
+    return "allowed" if user or not walk.allows("user") else "only inside a user copy (SMAP: AC must be set)"
+
+
+def fault(kind: str, level: int, access: str, user: bool) -> str:
+    del level
+    bits = (kind != ABSENT, access == "write", user, kind == WRONG, access == "execute")
+    return f"error code {sum(on << bit for bit, on in enumerate(bits)):#x}"
 
 
 # --- signal frames (cpu/signal_frame.c) ----------------------------------------------------------
@@ -135,25 +158,20 @@ FRAME_BYTES = INFO_AT + 128
 FRAME_ALIGN, FRAME_REMAINDER = 16, 8
 USER_CS, USER_SS = 0x33, 0x2B
 UC_KNOWN_FLAGS = 7
+FRAME_SEARCH = -8  # where the search begins, from the stack pointer
+FRAME_BY_RESTORER = True
 
 
-@dataclass(frozen=True)
-class SignalFrame:
-    at: int
-    restorer: int
-    uc_flags: int
-    alt_sp: int
-    alt_flags: int
-    alt_size: int
-    regs: dict[str, int]
-    cs: int
-    ss: int
-    error: int
-    trap: int
-    cr2: int
-    fpstate: int
-    mask: int
-    info: bytes
+EXCEPTIONS = {0: "divide error", 1: "debug", 3: "breakpoint", 4: "overflow", 6: "invalid opcode",
+              13: "general protection", 14: "page fault", 16: "x87 error", 17: "alignment check",
+              19: "SIMD error"}  # fmt: skip
+
+
+def frame_of(word: int, at: int, sp: int, restorers: set[int]) -> int | None:
+    """The frame that a word of the stack may belong to: one begins with its return address. A handler that
+    returns has taken that off: so the search begins one word lower."""
+    del sp
+    return at if word in restorers else None
 
 
 def decode_signal_frame(at: int, data: bytes) -> SignalFrame:
@@ -163,28 +181,26 @@ def decode_signal_frame(at: int, data: bytes) -> SignalFrame:
     words = struct.unpack_from(FRAME_FORMAT, data)
     restorer, uc_flags, _, alt_sp, alt_flags, alt_size = words[:6]
     cs, _, _, ss, error, trap, _, cr2, fpstate = words[24:33]
+    regs = dict(zip(CONTEXT, words[6:24]))
+    more = [("FPU state", f"{fpstate:#x}")]
+    if trap or error or cr2:
+        name = EXCEPTIONS.get(trap, "exception")
+        more.insert(0, ("last exception", f"{trap} ({name}), error {error:#x}, cr2 {cr2:#x}"))
+    doubts = frame_doubts(at, uc_flags, cs, ss, regs)
     return SignalFrame(
-        at, restorer, uc_flags, alt_sp, alt_flags, alt_size, dict(zip(CONTEXT, words[6:24])), cs, ss,
-        error, trap, cr2, fpstate, words[41], data[INFO_AT:FRAME_BYTES],
-    )  # fmt: skip
+        at, restorer, alt_sp, alt_flags, alt_size, regs, words[41], data[INFO_AT:FRAME_BYTES], tuple(more), doubts
+    )
 
 
-def frame_doubts(frame: SignalFrame) -> list[str]:
-    """What speaks against this being a frame that the kernel pushed."""
+def frame_doubts(at: int, uc_flags: int, cs: int, ss: int, regs: dict[str, int]) -> tuple[str, ...]:
     doubts = []
-    if frame.at % FRAME_ALIGN != FRAME_REMAINDER:
+    if at % FRAME_ALIGN != FRAME_REMAINDER:
         doubts.append(f"address is not {FRAME_REMAINDER} modulo {FRAME_ALIGN}")
-    if frame.uc_flags & ~UC_KNOWN_FLAGS or not frame.uc_flags:
-        doubts.append(f"uc_flags {frame.uc_flags:#x}")
-    if (frame.cs, frame.ss) != (USER_CS, USER_SS):
-        doubts.append(f"cs {frame.cs:#x}, ss {frame.ss:#x}")
-    if frame.regs["ip"] >= USER_TOP:
-        doubts.append(f"ip {frame.regs['ip']:#x} is no user address")
-    if frame.regs["sp"] >= USER_TOP:
-        doubts.append(f"sp {frame.regs['sp']:#x} is no user address")
-    return doubts
-
-
-EXCEPTIONS = {0: "divide error", 1: "debug", 3: "breakpoint", 4: "overflow", 6: "invalid opcode",
-              13: "general protection", 14: "page fault", 16: "x87 error", 17: "alignment check",
-              19: "SIMD error"}  # fmt: skip
+    if uc_flags & ~UC_KNOWN_FLAGS or not uc_flags:
+        doubts.append(f"uc_flags {uc_flags:#x}")
+    if (cs, ss) != (USER_CS, USER_SS):
+        doubts.append(f"cs {cs:#x}, ss {ss:#x}")
+    for name in ("ip", "sp"):
+        if regs[name] >= USER_TOP:
+            doubts.append(f"{name} {regs[name]:#x} is no user address")
+    return tuple(doubts)

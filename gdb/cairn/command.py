@@ -118,6 +118,7 @@ def execute(declared: Declared, line: str) -> None:
     report = Report(declared.name)
     json = "--json" in line.split()
     kept = target.Selected.now()
+    language = target.choose_language("c")  # stopped in assembly, GDB names no type as C does
     try:
         parsed, json = parse(declared, gdb.string_to_argv(line))
         target.begin()
@@ -138,6 +139,7 @@ def execute(declared: Declared, line: str) -> None:
         report.problem(f"internal error: {type(error).__name__}: {error}")
     finally:
         kept.restore()
+        target.choose_language(language)
     finish(report, json)
 
 
@@ -187,8 +189,13 @@ def completions(declared: Declared, text: str, word: str) -> list[str] | int:
         return gdb.COMPLETE_NONE
     arg = declared.args[position]
     if arg.choices:
-        target.begin(2.0)
-        return [choice for choice in arg.choices() if choice.startswith(words[-1])]
+        kept = target.Selected.now()
+        try:
+            target.begin(2.0)
+            target.require_kernel()
+            return [choice for choice in arg.choices() if choice.startswith(words[-1])]
+        finally:
+            kept.restore()
     return gdb.COMPLETE_EXPRESSION if arg.kind == "addr" else gdb.COMPLETE_NONE
 
 

@@ -184,11 +184,11 @@ def core(args: Args, report: Report) -> None:
     own page table; its data stays as it was. (scripts may call gdb/cairn/vmcore.py for that.)"""
     path = args.text("file")
     root = target.symbol_addr("kernel_root")
-    image = arch.port().KERNEL_BASE
+    place = target.symbol_addr(arch.port().IMAGE_PLACE) if arch.port().IMAGE_PLACE else None
     if root is None:
         raise CairnError("no symbol kernel_root: load the kernel's ELF file first")
     try:
-        added = vmcore.make_virtual(path, root, image, arch.port())
+        added = vmcore.make_virtual(path, root, arch.port(), place)
     except (OSError, ValueError) as error:
         raise CairnError(f"{path}: {error}") from None
     report.note(f"{path}: {f'{added} virtual ranges added' if added else 'has virtual addresses'}")

@@ -158,8 +158,8 @@ def percpu_row(name: str, cpu: int, table: Table, report: Report) -> None:
     addr, kind = percpu_variable(name)
     addr = (addr + target.percpu_offset(cpu)) & NEVER
     try:
-        target.read(addr, kind.sizeof, f"{name} of cpu {cpu}")
-        value = gdb.Value(addr).cast(kind.pointer()).dereference().format_string(max_elements=16)
+        data = target.read(addr, kind.sizeof, f"{name} of cpu {cpu}")
+        value = gdb.Value(data, kind).format_string(max_elements=16)
     except (CairnError, gdb.error) as error:
         report.problem(f"{name} of cpu {cpu}: {error}")
         return

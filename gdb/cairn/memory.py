@@ -18,18 +18,26 @@ def read_phys_u64(pa: int) -> int:
     return target.read_u64(direct(pa))
 
 
+def image_phys() -> int:
+    """Where the kernel's image was loaded, less what its first address is above KERNEL_BASE."""
+    name = arch.port().IMAGE_PLACE
+    return target.global_num(name) if name else 0
+
+
 def to_phys(va: int) -> int | None:
     """The physical address behind one of the direct map or the kernel image."""
     port = arch.port()
     if port.DIRECT_MAP_BASE <= va < port.DIRECT_MAP_END:
         return va - int(port.DIRECT_MAP_BASE)
     if va >= port.KERNEL_BASE:
-        return va - int(port.KERNEL_BASE)
+        return va - int(port.KERNEL_BASE) + image_phys()
     return None
 
 
-def table_root(mm: Obj | None) -> int:
-    """The physical address of an address space's top table; None: the kernel's own."""
+def table_root(mm: Obj | None, at: int) -> int:
+    """The physical address of the top table for an address of a process; None: the kernel's own."""
+    if arch.port().USER_ROOT_ONLY and at >= arch.port().KERNEL_HALF:
+        mm = None
     va = mm.num("root") if mm else target.global_num("kernel_root")
     pa = to_phys(va)
     if pa is None or va % 4096:
@@ -38,7 +46,7 @@ def table_root(mm: Obj | None) -> int:
 
 
 def walk(mm: Obj | None, va: int) -> pagetable.Walk:
-    return pagetable.walk(read_phys_u64, table_root(mm), va, arch.port())
+    return pagetable.walk(read_phys_u64, table_root(mm, va), va, arch.port())
 
 
 def read_user(mm: Obj, va: int, size: int) -> bytes:

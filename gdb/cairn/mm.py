@@ -139,10 +139,11 @@ def present_pages(mm: Obj, start: int, end: int) -> Iterator[tuple[int, int]]:
 def pt(args: Args, report: Report) -> None:
     """Each level's entry with its flags, the frame it leads to, and for every kind of access whether the CPU
     takes it; when not, with which error code, and what the kernel would make of the fault. Without PID: an
-    address of the kernel, or of the process that runs on the selected CPU. (Error code: bit 0 protection,
-    not absence; 1 write; 2 user mode; 3 reserved bit; 4 instruction fetch.)"""
-    va, pid = args.need("addr"), args.number("pid")
+    address of the kernel, or of the process that runs on the selected CPU. (x86_64's error code: bit 0
+    protection, not absence; 1 write; 2 user mode; 3 reserved bit; 4 instruction fetch. aarch64: what ESR_EL1
+    says, in words behind it.)"""
     port = arch.port()
+    va, pid = port.untagged(args.need("addr")), args.number("pid")
     mm = space_of(va, pid)
     found = memory.walk(mm, va)
     steps = report.table("entries", f"{va:#x} in {mm.what if mm else 'the kernel'}:")

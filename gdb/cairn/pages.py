@@ -141,8 +141,8 @@ def slab_use(pfn: int, report: Report) -> str:
 
 
 def reserved_use(pfn: int) -> str:
-    end = target.symbol_addr("__kernel_end")
-    if end and 0x200 <= pfn < (end - int(arch.port().KERNEL_BASE) + 4095) >> 12:
+    start, end = (memory.to_phys(target.symbol_addr(name) or 0) for name in ("__kernel_start", "__kernel_end"))
+    if start is not None and end is not None and start >> 12 <= pfn < end + 4095 >> 12:
         return "kernel image"
     if target.has_variable("zero_page") and page_addr(pfn) == target.global_num("zero_page"):
         return "the page of zeroes"

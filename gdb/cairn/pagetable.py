@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any
 
+from .contract import ABSENT, WRONG, Entry
 from .errors import Unreadable
 
 ReadPhys = Callable[[int], int]
@@ -18,11 +18,11 @@ class Walk:
     """The entries met from the top down; the last one decides."""
 
     va: int
-    steps: list[tuple[int, int, Any]] = field(default_factory=list)  # (table, index, entry)
+    steps: list[tuple[int, int, Entry]] = field(default_factory=list)  # (table, index, entry)
     broken: str = ""
 
     @property
-    def last(self) -> Any:
+    def last(self) -> Entry:
         return self.steps[-1][2]
 
     @property
@@ -56,35 +56,26 @@ def walk(read_phys: ReadPhys, root: int, va: int, port: ModuleType) -> Walk:
     return result
 
 
-def verdict(result: Walk, access: str, user: bool, port: ModuleType, smap: bool = True) -> tuple[bool, str]:
-    """Whether the CPU takes the access (read, write, execute), and why not with the error code."""
-    write, execute = access == "write", access == "execute"
-
-    def code(present: bool, reserved: bool = False) -> str:
-        return f"error code {port.error_code(present, write, user, execute, reserved):#x}"
-
+def verdict(result: Walk, access: str, user: bool, port: ModuleType) -> tuple[bool, str]:
+    """Whether the CPU takes the access (read, write, execute), and why not, with the fault it makes of it."""
     if not port.canonical(result.va):
-        return False, "the address is not canonical: general protection, not a page fault"
+        return False, port.NOT_CANONICAL
     if result.broken:
         return False, result.broken
     entry = result.last
     name = port.LEVEL_NAMES[entry.level]
+
+    def fault(kind: str) -> str:
+        text: str = port.fault(kind, entry.level, access, user)
+        return text
+
     if entry.wrong:
-        return False, f"reserved bit in the {name} entry: {entry.wrong}; {code(True, True)}"
+        return False, f"{port.WRONG_ENTRY} in the {name} entry: {entry.wrong}; {fault(WRONG)}"
     if not entry.present:
         if entry.kept:
-            return False, f"PROT_NONE: the page is kept, its {name} entry not present; {code(False)}"
-        return False, f"not present: the {name} entry is {entry.value:#x}; {code(False)}"
-    if user and not result.allows("user"):
-        return False, f"a kernel page (U clear); {code(True)}"
-    if write and not result.allows("write"):
-        why = "write-protected for copy on write" if entry.cow else "not writable (W clear)"
-        return False, f"{why}; {code(True)}"
-    if execute and not result.allows("execute"):
-        return False, f"not executable (NX); {code(True)}"
-    if not user and result.allows("user"):
-        if execute:
-            return False, f"SMEP: the kernel does not run a user page; {code(True)}"
-        if smap:
-            return True, "only inside a user copy (SMAP: AC must be set)"
-    return True, "allowed"
+            return False, f"PROT_NONE: the page is kept, its {name} entry not present; {fault(ABSENT)}"
+        return False, f"not present: the {name} entry is {entry.value:#x}; {fault(ABSENT)}"
+    why, kind = port.refuses(result, access, user)
+    if why:
+        return False, f"{why}; {fault(kind)}"
+    return True, "allowed" if access == "execute" else port.allowed(result, user)

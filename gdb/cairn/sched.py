@@ -152,8 +152,7 @@ def one_trace(thread: Obj, report: Report, user: bool, lines: bool) -> None:
     if registers is not None and port.cpu_user_mode(registers):
         trace = unwind.Trace([unwind.Frame(pc, fp, "user")])
     else:
-        sp = registers[port.SP] if registers is not None else None
-        trace = unwind.kernel_trace(target.read_u64, target.read, target.place_of_return, pc, fp, port, sp)
+        trace = unwind.kernel_trace(target.read_u64, target.read, target.place_of_return, pc, fp, port, registers)
     for number, frame in enumerate(trace.frames):
         row: dict[str, int | str | None] = {"n": number, "pc": Hex(frame.pc), "where": frame_place(thread, frame)}
         if lines:

@@ -6,8 +6,8 @@ import struct
 from collections.abc import Iterator
 
 from . import arch, memory, names, target, tasks, walk
-from .arch_x86_64 import SignalFrame
 from .command import Arg, Args, command
+from .contract import SignalFrame
 from .errors import CairnError, Unreadable
 from .mm import PID, rights, vma_at, vma_name
 from .report import Hex, Report, Table
@@ -81,8 +81,8 @@ def add_pending(queue: Obj, whose: str, table: Table, report: Report) -> None:
 @command("sigframe", "signal frames on a thread's user stack, decoded",
          Arg("tid", "number", choices=tasks.numbers), Arg("addr", "addr", optional=True))  # fmt: skip
 def sigframe(args: Args, report: Report) -> None:
-    """Looks upward from the thread's stack pointer for what the kernel pushed, by the return address (the
-    handler's restorer), or takes the frame at ADDR. Each frame: which stack it is on, the signal, the mask
+    """Looks upward from the thread's stack pointer for what the kernel pushed (by the return address, the
+    handler's restorer; on aarch64 by the record of the FPU state), or takes the frame at ADDR. Each frame: which stack it is on, the signal, the mask
     and alternate stack it restores, and the interrupted registers; the next one is looked for where that
     code's stack was. The frame is what a program may have changed: doubts are listed."""
     thread = tasks.find_thread(args.need("tid"))
@@ -118,12 +118,12 @@ def read_frame(mm: Obj, at: int) -> SignalFrame:
 
 
 def find_frame(mm: Obj, sp: int, restorers: set[int]) -> SignalFrame | None:
-    """The first word from sp on that is a restorer and begins what looks like a frame. A handler that
-    returns has taken the restorer off: so the search begins one word lower."""
+    """The first frame from sp on, by a word that frames have, that nothing speaks against."""
+    port = arch.port()
     vma = vma_at(mm, sp)
-    if not vma or not restorers:
+    if not vma or (port.FRAME_BY_RESTORER and not restorers):
         return None
-    at, end = (sp - 8) & ~7, min(vma.num("end"), sp + SCAN_BYTES)
+    at, end = (sp + port.FRAME_SEARCH) & ~7, min(vma.num("end"), sp + SCAN_BYTES)
     while at < end:
         room = min(end - at, 4096 - at % 4096)
         try:
@@ -131,9 +131,10 @@ def find_frame(mm: Obj, sp: int, restorers: set[int]) -> SignalFrame | None:
         except Unreadable:
             data = b""
         for i, (word,) in enumerate(struct.iter_unpack("<Q", data[: len(data) & ~7])):
-            if word in restorers:
-                frame = read_frame(mm, at + 8 * i)
-                if not arch.port().frame_doubts(frame):
+            start = port.frame_of(word, at + 8 * i, sp, restorers)
+            if start is not None:
+                frame = read_frame(mm, start)
+                if not frame.doubts:
                     return frame
         at += room
     return None
@@ -153,7 +154,6 @@ def stack_name(mm: Obj, addr: int, tp: Obj | None) -> str:
 
 
 def show_frame(thread: Obj, mm: Obj, frame: SignalFrame, report: Report) -> None:
-    port = arch.port()
     tp = thread.follow("tp")
     number = len(report.tables) // 2
     table = report.table(f"frame {number}", f"signal frame at {frame.at:#x} of {tasks.title(thread)}:")
@@ -164,17 +164,16 @@ def show_frame(thread: Obj, mm: Obj, frame: SignalFrame, report: Report) -> None
               "not in the frame (handler without SA_SIGINFO)")  # fmt: skip
     if good and signo in (4, 5, 7, 8, 11) and code > 0:
         table.row(what="fault address", value=f"{addr:#x}")
-    if frame.trap or frame.error or frame.cr2:
-        name = port.EXCEPTIONS.get(frame.trap, "exception")
-        table.row(what="last exception", value=f"{frame.trap} ({name}), error {frame.error:#x}, cr2 {frame.cr2:#x}")
-    table.row(what="returns to", value=f"{frame.restorer:#x} ({user_place(thread, frame.restorer)})")
+    if frame.restorer:
+        table.row(what="returns to", value=f"{frame.restorer:#x} ({user_place(thread, frame.restorer)})")
     table.row(what="restores mask", value=names.signal_set(frame.mask))
     alt = f"{frame.alt_sp:#x}+{frame.alt_size:#x}, flags {frame.alt_flags:#x}"
     table.row(what="restores altstack", value=alt if frame.alt_size else "none")
-    table.row(what="FPU state", value=f"{frame.fpstate:#x}")
+    for what, value in frame.more:
+        table.row(what=what, value=value)
     table.row(what="interrupted at", value=f"{frame.regs['ip']:#x} ({user_place(thread, frame.regs['ip'])})")
     table.row(what="its stack", value=f"{frame.regs['sp']:#x}: {stack_name(mm, frame.regs['sp'], tp)}")
     regs = report.table(f"registers {number}")
     regs.rows.append({name: Hex(value) for name, value in frame.regs.items()})
-    for doubt in port.frame_doubts(frame):
+    for doubt in frame.doubts:
         report.problem(f"signal frame {frame.at:#x}: {doubt}")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import gdb
 
-from . import elfsyms
+from . import arch, elfsyms, pagetable, walk
 from .errors import CairnError, Unreadable
 from .walk import check_pointer
 
@@ -22,17 +22,27 @@ _until = 0.0
 _limit_s = LIMIT_S
 _selected = 0
 _pages: dict[int, bytes] = {}  # empty: cannot be read
+_frames: dict[int, bytes] = {}  # the same, by physical address
+_root: int | None = None  # physical address of the kernel's top table, when memory is read by a walk from there
 
 
 def begin(limit_s: float = LIMIT_S) -> None:
     """A command starts: it may take this long, and knows nothing of how memory was before."""
-    global _until, _limit_s, _selected
+    global _selected, _root
     thread = gdb.selected_thread()
     _selected = cpu_of(thread) if thread else 0
-    _limit_s = limit_s
-    _until = time.monotonic() + limit_s
+    allow(limit_s)
+    _root = None
     _strings.clear()
     _pages.clear()
+    _frames.clear()
+
+
+def allow(limit_s: float) -> None:
+    """The command may take so long from now on."""
+    global _until, _limit_s
+    _limit_s = limit_s
+    _until = time.monotonic() + limit_s
 
 
 def require_kernel() -> None:
@@ -44,23 +54,29 @@ def require_kernel() -> None:
     core = inferior.connection is not None and inferior.connection.type == "core"
     if core and not _has_run():
         raise CairnError("this core has no kernel addresses: load it with `cairn core FILE`")
+    walk.kernel_half = arch.port().KERNEL_HALF
     if not core:
         _choose_view(list(inferior.threads()))
 
 
 def _choose_view(threads: list[gdb.InferiorThread]) -> None:
-    """Live memory is read as the selected CPU sees it: one that has not started yet sees none of it."""
-    for thread in [None, *threads]:
-        if thread:
-            if thread.is_running():
-                raise CairnError("the guest is running: interrupt it first")
-            thread.switch()
-        _pages.clear()
-        try:
-            global_num("cpu_online_mask")
-            return
-        except Unreadable:
-            continue
+    """Live memory is read as the selected CPU sees it: one that has not started yet sees none of it, and with
+    some ports neither does one in user mode. When no CPU sees it, physical memory is read."""
+    global _root
+    register = arch.port().ROOT_REGISTER
+    for physical in (False, True) if register else (False,):
+        for thread in [None, *threads]:
+            if thread:
+                if thread.is_running():
+                    raise CairnError("the guest is running: interrupt it first")
+                thread.switch()
+            _pages.clear()
+            _root = _kernel_root(register) if physical else None
+            try:
+                global_num("cpu_online_mask")
+                return
+            except Unreadable:
+                continue
     raise CairnError("the kernel's memory cannot be read: it has not set up its page tables yet")
 
 
@@ -88,13 +104,78 @@ def page(base: int, what: str, wanted: int) -> bytes:
     if base not in _pages:
         if time.monotonic() > _until:
             raise CairnError(f"gave up after {_limit_s:.0f} s, reading {what} at {wanted:#x}")
-        try:
-            _pages[base] = bytes(gdb.selected_inferior().read_memory(base, PAGE))
-        except (gdb.error, OverflowError):
-            _pages[base] = b""
+        _pages[base] = _virtual(base) if _root is None else _by_walk(base)
     if not _pages[base]:
         raise Unreadable(wanted, what)
     return _pages[base]
+
+
+def _virtual(base: int) -> bytes:
+    try:
+        return bytes(gdb.selected_inferior().read_memory(base, PAGE))
+    except (gdb.error, OverflowError):
+        return b""
+
+
+def _kernel_root(register: str) -> int:
+    """What the selected CPU has in its root register: 0 before the kernel has set it."""
+    return int(gdb.newest_frame().read_register(register)) & int(arch.port().ADDR)
+
+
+def _by_walk(base: int) -> bytes:
+    pa = _physical(base)
+    return b"" if pa is None else _frame(pa)
+
+
+def _physical(va: int) -> int | None:
+    def word(pa: int) -> int:
+        data = _frame(pa & -PAGE)
+        if not data:
+            raise Unreadable(pa, "page table")
+        return int.from_bytes(data[pa % PAGE : pa % PAGE + 8], "little")
+
+    found = pagetable.walk(word, _root, va, arch.port()) if _root else None
+    return found.paddr if found and found.mapped else None
+
+
+def _frame(base: int) -> bytes:
+    if base not in _frames:
+        with _PhysicalMemory():
+            _frames[base] = _virtual(base)
+    return _frames[base]
+
+
+class _PhysicalMemory:
+    """QEMU's stub takes addresses for physical ones meanwhile."""
+
+    def __enter__(self) -> None:
+        self.say(1)
+
+    def __exit__(self, *error: object) -> None:
+        self.say(0)
+
+    @staticmethod
+    def say(on: int) -> None:
+        connection = gdb.selected_inferior().connection
+        if not isinstance(connection, gdb.RemoteTargetConnection) or (
+            connection.send_packet(f"Qqemu.PhyMemMode:{on}") != b"OK"
+        ):
+            raise CairnError("no CPU sees the kernel's memory, and this stub does not read physical memory")
+
+
+def write(addr: int, data: bytes) -> None:
+    """For tests: to the kernel's memory, where the command before this has seen it. Within a page."""
+    inferior = gdb.selected_inferior()
+    if _root is None:
+        inferior.write_memory(addr, data)
+    else:
+        pa = _physical(addr)
+        if pa is None:
+            raise Unreadable(addr, "memory")
+        with _PhysicalMemory():
+            inferior.write_memory(pa, data)
+    _pages.clear()
+    _frames.clear()
 
 
 def read_u64(addr: int) -> int:
@@ -426,6 +507,14 @@ class Selected:
                 self.frame.select()
         except RuntimeError:  # gdb.error is one; so is what a thread or frame says that is gone
             pass
+
+
+def choose_language(name: str) -> str:
+    """For expressions and types; what it was before."""
+    before = str(gdb.parameter("language"))
+    if name != before:
+        gdb.execute(f"set language {name}", to_string=True)
+    return before
 
 
 def cpu_of(thread: gdb.InferiorThread) -> int:

@@ -35,19 +35,20 @@ def kernel_trace(
     pc: int,
     fp: int,
     port: ModuleType,
-    sp: int | None = None,
+    cpu: dict[str, int] | None = None,
 ) -> Trace:
-    """From pc and frame pointer to user mode, the thread's start, or where the chain breaks. sp: the stack
-    pointer, of what is running."""
+    """From pc and frame pointer to user mode, the thread's start, or where the chain breaks. cpu: the
+    registers, of what is running."""
     trace = Trace([Frame(pc, fp, "first")])
-    caller = _caller_in_prologue(read, place(pc + 1), sp, port)
-    if caller:
-        pc = caller
-        trace.frames.append(Frame(pc, fp, "call"))
+    if function(place(pc + 1)) in port.ENTRY_CODE and fp < port.KERNEL_HALF:
+        return trace  # the frame pointer is the program's still, and its registers are not saved yet
+    pc = _add_caller(trace, read, place, pc, fp, cpu, port)
     seen: set[int] = set()
     while len(trace.frames) < FRAMES_MAX:
         if function(place(pc)) in port.THREAD_START or fp == 0:
             return trace
+        if function(place(pc)) in port.ENTRY_CODE and fp < port.KERNEL_HALF:
+            return trace  # what entry called has no frame
         why = _bad_frame(fp, seen, port)
         if why:
             trace.broken = why
@@ -64,15 +65,16 @@ def kernel_trace(
             return trace
         if function(place(pc)) in port.ENTRY_CODE:
             trace.frames.append(Frame(pc, following, "call"))
-            entered = _entered(read_bytes, fp + 16, port)
+            entered = _entered(read_bytes, fp, following, port)
             if entered is None:
-                trace.broken = f"the registers saved at {fp + 16:#x} cannot be read"
+                trace.broken = f"the registers saved above {fp:#x} cannot be read"
                 return trace
             if port.regs_user_mode(entered):
                 trace.frames.append(Frame(entered["ip"], entered["bp"], "user"))
                 return trace
             pc, following = entered["ip"], entered["bp"]
             trace.frames.append(Frame(pc, following, "interrupted"))
+            pc = _add_caller(trace, read, place, pc, following, entered, port)
         else:
             trace.frames.append(Frame(pc, following, "call"))
         fp = following
@@ -80,16 +82,20 @@ def kernel_trace(
     return trace
 
 
-def _caller_in_prologue(read: Callable[[int], int], name: str, sp: int | None, port: ModuleType) -> int:
-    """name: of the place, one too far (as for a return address)."""
-    if sp is None or "+" not in name:
-        return 0
-    at = port.prologue_return(int(name.rsplit("+", 1)[1], 16) - 1, sp)
+def _add_caller(trace: Trace, read: Callable[[int], int], place: Callable[[int], str], pc: int, fp: int,
+                cpu: dict[str, int] | None, port: ModuleType) -> int:  # fmt: skip
+    """Adds the caller of a function that has no frame of its own at pc. Where the chain goes on."""
+    name = place(pc + 1)  # of a place, one too far: place() takes it for a return address
+    if cpu is None or "+" not in name:
+        return pc
     try:
-        caller = read(at) if at is not None else 0
+        caller: int = port.untaken_frame(read, int(name.rsplit("+", 1)[1], 16) - 1, cpu, fp)
     except Unreadable:
-        return 0
-    return caller if caller >= port.KERNEL_BASE else 0
+        return pc
+    if caller < port.KERNEL_BASE or function(place(caller)) == function(name):
+        return pc
+    trace.frames.append(Frame(caller, fp, "call"))
+    return caller
 
 
 def _bad_frame(fp: int, seen: set[int], port: ModuleType) -> str:
@@ -100,9 +106,10 @@ def _bad_frame(fp: int, seen: set[int], port: ModuleType) -> str:
     return f"frame pointer {fp:#x} is not aligned to 8" if fp % 8 else ""
 
 
-def _entered(read_bytes: Callable[[int, int], bytes], at: int, port: ModuleType) -> dict[str, int] | None:
+def _entered(read_bytes: Callable[[int, int], bytes], fp: int, following: int, port: ModuleType
+             ) -> dict[str, int] | None:  # fmt: skip
     try:
-        regs: dict[str, int] = port.decode_regs(read_bytes(at, port.REGS_SIZE))
+        regs: dict[str, int] = port.saved_regs(read_bytes, fp, following)
     except Unreadable:
         return None
     return regs

@@ -16,6 +16,7 @@ PT_LOAD = 1
 HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 PROGRAM = struct.Struct("<IIQQQQQQ")
 SEGMENTS_MAX = 60_000
+IMAGE_ALIGN = 2 << 20
 ET_CORE = 4
 
 
@@ -95,7 +96,7 @@ def mappings(memory: Physical, root: int, port: ModuleType) -> Iterator[tuple[in
                 continue
             va = base + (index << (12 + 9 * level))
             if level == port.LEVELS - 1:
-                if index < 256:
+                if index < port.KERNEL_ROOT_FIRST:
                     continue
                 va |= 0xFFFF << 48
             entry = port.decode_entry(value, level)
@@ -134,16 +135,29 @@ def virtual_segments(memory: Physical, root: int, port: ModuleType) -> Iterator[
                 )
 
 
-def make_virtual(path: str, root_variable: int, image_base: int, port: ModuleType) -> int:
+def image_place(memory: Physical, offset: int) -> int:
+    """Where the image was loaded, at a multiple of 2 MiB: it knows that itself, in a word at an offset."""
+    for segment in memory.loads:
+        first = -(-segment.paddr // IMAGE_ALIGN) * IMAGE_ALIGN
+        for pa in range(first, segment.paddr + segment.filesz, IMAGE_ALIGN):
+            if memory.read(pa + offset, 8) == pa.to_bytes(8, "little"):
+                return pa
+    raise ValueError("the kernel's image is not in it: this core and the ELF file differ")
+
+
+def make_virtual(path: str, root_variable: int, port: ModuleType, place_variable: int | None = None) -> int:
     """Adds virtual ranges to a core that has none: how many (0: it has them). root_variable: the virtual
-    address of the kernel's pointer to its top table."""
+    address of the kernel's pointer to its top table; place_variable: that of the word that says where the
+    image was loaded, when that is not where it is linked to."""
+    base = int(port.KERNEL_BASE)
     with open(path, "rb") as stream:
         fields, segments = read_segments(stream)
         if any(s.kind == PT_LOAD and s.vaddr >= port.KERNEL_HALF for s in segments):
             return 0
         memory = Physical(stream, segments)
-        root = memory.u64(root_variable - image_base)
-        pa = root - (image_base if root >= image_base else port.DIRECT_MAP_BASE)
+        place = 0 if place_variable is None else image_place(memory, place_variable - base)
+        root = memory.u64(root_variable - base + place)
+        pa = root - base + place if root >= base else root - int(port.DIRECT_MAP_BASE)
         if not 0 <= pa < 1 << 46 or pa % 4096:
             raise ValueError(f"the kernel's page table is at {root:#x}: this core and the ELF file differ")
         added = list(virtual_segments(memory, pa, port))

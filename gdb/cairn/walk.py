@@ -11,15 +11,15 @@ from .errors import CairnError, Unreadable
 
 ReadU64 = Callable[[int], int]
 LIMIT = 1_000_000
-KERNEL_HALF = 0xFFFF800000000000
 RADIX_SLOTS = 64
+kernel_half = 0xFFFF000000000000  # where the kernel's addresses begin; target.py knows the port's
 
 
 def check_pointer(addr: int, what: str, align: int = 8) -> int:
     """addr, if it can be the address of a kernel object. CairnError says why not."""
     if addr == 0:
         raise CairnError(f"{what}: null pointer")
-    if not KERNEL_HALF <= addr < 1 << 64:
+    if not kernel_half <= addr < 1 << 64:
         raise CairnError(f"{what}: {addr:#x} is no kernel address")
     if addr % align:
         raise CairnError(f"{what}: {addr:#x} is not aligned to {align}")

@@ -28,7 +28,7 @@ from .core import Core
 from .files import CONTROL, STUB, Process, State, process
 from .gdbproc import Gdb, read_some
 from .mi import MiStream
-from .opening import OpenError, Opening, open_target
+from .opening import READY_S, OpenError, Opening, open_target, rom_address
 from .transcript import script
 from .verbs import Entry, Reply, Request, Verbs
 
@@ -80,6 +80,7 @@ class Daemon:
         guest = launch.launch(plan.spec, self.run)
         with launch.ended_at_exit(guest):
             session = Session(guest, self.run)
+            self.find_image(session)
             gdb = Gdb(gdbproc.find_gdb(plan.spec.machine.arch), self.gdb_arguments(), self.environment())
             try:
                 self.core = Core(gdb, session, plan.directory)
@@ -93,6 +94,13 @@ class Daemon:
             finally:
                 gdb.end()
                 self.keep_transcript()
+
+    def find_image(self, session: Session) -> None:
+        """Asks QEMU where the kernel is, where that is the board's choice."""
+        early = self.plan.opening.early
+        if early.base is None:
+            said = session.qmp.execute("human-monitor-command", {"command-line": "info roms"}, timeout_s=READY_S)
+            early.base = rom_address(str(said), str(self.plan.spec.image))
 
     def gdb_arguments(self) -> list[str]:
         arguments = [str(self.plan.spec.kernel)]

@@ -27,12 +27,12 @@ class Port:
     gdb: tuple[str, ...]  # programs that can debug it, the best first
     early_object: str  # the code that runs before paging, in the build directory
     early_section: str  # its section; it begins where the image is loaded
-    loaded_at: int = 0  # that address, where it is the board's choice; 0: the ELF file says
+    movable: bool = False  # the image goes where QEMU puts it; else where the ELF file says
 
 
 PORTS = {
     "x86_64": Port(("gdb", "gdb-multiarch"), "kernel/arch/x86_64/boot/head.S.o", ".head.text"),
-    "aarch64": Port(("gdb-multiarch",), "kernel/arch/aarch64/boot/head.S.o", ".head.text", 0x40200000),
+    "aarch64": Port(("gdb-multiarch",), "kernel/arch/aarch64/boot/head.S.o", ".head.text", movable=True),
 }
 
 SETTINGS = (

@@ -24,7 +24,7 @@ from ..stages.boot import last_lines, new_nonce
 from ..stages.command import pack_initramfs, read_table
 from . import daemon, files, gdbproc
 from .images import Elf, read_elf
-from .opening import ENTRY, READY_S, RESET, Opening
+from .opening import ENTRY, READY_S, RESET, EarlyCode, Opening
 
 LONGEST_S = 86400.0
 
@@ -36,9 +36,9 @@ def find_stage(arch: str, word: str) -> Stage:
     raise UsageError(f"no stage {word!r} in the table (python3 -m xtask boot-stages --list shows them)")
 
 
-def where(options: argparse.Namespace, entry: int, early: str) -> Opening:
+def where(options: argparse.Namespace, early: EarlyCode) -> Opening:
     """Where the session begins: a stage, a location, or the kernel's C code."""
-    opening = Opening(options.location or "kernel_main", "", entry, early, options.timeout, bool(options.program))
+    opening = Opening(options.location or "kernel_main", "", early, options.timeout, bool(options.program))
     if options.stage:
         stage = find_stage(options.arch, options.stage)
         user = stage.phase == "user"
@@ -47,15 +47,15 @@ def where(options: argparse.Namespace, entry: int, early: str) -> Opening:
     return opening
 
 
-def early_symbols(build: Build) -> tuple[int, str]:
-    """The kernel's first instruction, and the symbols of the code around it, at their physical addresses."""
+def early_code(build: Build) -> EarlyCode:
+    """The code that runs before paging. Where the ELF file says the place, its entry is physical, and in the
+    image's first page; else the daemon asks QEMU."""
     elf = kernel_elf(build.kernel)
     port = gdbproc.PORTS[build.arch]
-    # Where the ELF file says it, the entry is physical, and in the image's first page.
-    base = port.loaded_at or elf.entry & ~0xFFF
-    entry = port.loaded_at + elf.entry - elf.low if port.loaded_at else elf.entry
+    base = None if port.movable else elf.entry & ~0xFFF
+    entry = elf.entry - (elf.low if port.movable else elf.entry & ~0xFFF)
     code = build.directory / port.early_object
-    return entry, f"{quoted(code)} -s {port.early_section} {base:#x}" if code.is_file() else ""
+    return EarlyCode(quoted(code) if code.is_file() else "", port.early_section, entry, base)
 
 
 def quoted(path: Path) -> str:
@@ -131,8 +131,7 @@ def command_line(options: argparse.Namespace) -> str:
 
 
 def make_plan(options: argparse.Namespace, argv: list[str], build: Build, directory: Path) -> daemon.Plan:
-    entry, early = early_symbols(build)
-    opening = where(options, entry, early)
+    opening = where(options, early_code(build))
     initrd = directory / "initramfs.cpio"
     found = pack(options, build, initrd)
     machine = find_machine(options.arch, options.machine)

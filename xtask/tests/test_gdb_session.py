@@ -20,9 +20,11 @@ from xtask.gdb import command, files, gdbproc, mi, start
 from xtask.gdb.core import Core
 from xtask.gdb.images import Images, find_file, read_elf
 from xtask.gdb.mi import MiStream, Record, parse_line
+from xtask.gdb.opening import EarlyCode, rom_address
 from xtask.gdb.target import Serial, Target, Text, in_background, unusable
 from xtask.gdb.transcript import script
 from xtask.gdb.verbs import Entry, Verbs
+from xtask.guest.launch import InfraError
 from xtask.guest.machine import UsageError
 from xtask.initramfs import Initramfs
 
@@ -450,3 +452,19 @@ def test_unknown_verbs_and_hostile_requests(played: Played) -> None:
     bad: dict[str, Any] = {"verb": ["x"], "timeout_s": "soon"}
     assert played.verbs.serve(bad)["status"] == "error"
     assert played.verbs.serve({"verb": "cmd", "text": 5, "timeout_s": -1, "max_output": "all"})["status"] == "stopped"
+
+
+ROMS = (
+    '/rom@etc/acpi/rsdp size=0x001000 name="etc/acpi/rsdp"\r\n'
+    'addr=0000000040000000 size=0x000028 mem=ram name="bootloader"\r\n'
+    'addr=0000000040200000 size=0x267000 mem=ram name="/a "b"/Image"\r\n'
+)
+
+
+def test_where_qemu_has_put_the_image() -> None:
+    assert rom_address(ROMS, '/a "b"/Image') == 0x40200000
+    for listing, name in ((ROMS, "/Image"), ("", "x"), ("\0\xff addr=z", "x")):
+        with pytest.raises(InfraError, match="where it has put"):
+            rom_address(listing, name)
+    assert EarlyCode('"a.o"', ".head.text", 0, 0x40200000).symbols() == '"a.o" -s .head.text 0x40200000'
+    assert EarlyCode("", ".head.text", 0, None).symbols() == ""

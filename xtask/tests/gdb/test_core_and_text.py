@@ -49,13 +49,13 @@ def write_core(path: Path, kind: int = 4, root: int = 0xFFFF800000001000) -> Non
 def test_core_becomes_virtual(tmp_path: Path) -> None:
     path = tmp_path / "core"
     write_core(path)
-    assert vmcore.make_virtual(str(path), ROOT_VARIABLE, arch.KERNEL_BASE, arch) == 2
+    assert vmcore.make_virtual(str(path), ROOT_VARIABLE, arch) == 2
     with open(path, "rb") as stream:
         _, segments = vmcore.read_segments(stream)
     loads = [(s.vaddr, s.offset - 4096, s.filesz) for s in segments if s.kind == 1]
     assert loads == [(0xFFFF800000000000, 0, 0x200000), (0xFFFFFFFF80205000, 0x205000, 0x2000)]
     size = path.stat().st_size
-    assert vmcore.make_virtual(str(path), ROOT_VARIABLE, arch.KERNEL_BASE, arch) == 0, "a second time is harmless"
+    assert vmcore.make_virtual(str(path), ROOT_VARIABLE, arch) == 0, "a second time is harmless"
     assert path.stat().st_size == size
 
 
@@ -73,7 +73,7 @@ def test_core_that_is_none(tmp_path: Path, kind: int, root: int, words: str) -> 
     write_core(path, kind, root)
     before = path.read_bytes()
     with pytest.raises(ValueError, match=words):
-        vmcore.make_virtual(str(path), ROOT_VARIABLE, arch.KERNEL_BASE, arch)
+        vmcore.make_virtual(str(path), ROOT_VARIABLE, arch)
     assert path.read_bytes() == before
 
 
@@ -84,7 +84,7 @@ def test_core_cut_short(tmp_path: Path) -> None:
     for size in (0, 3, 63, 70, 100, 5000):
         path.write_bytes(whole[:size])
         with pytest.raises(ValueError):
-            vmcore.make_virtual(str(path), ROOT_VARIABLE, arch.KERNEL_BASE, arch)
+            vmcore.make_virtual(str(path), ROOT_VARIABLE, arch)
 
 
 def test_symbols() -> None:

@@ -22,6 +22,8 @@ from xtask.gdb import command, files
 from .conftest import BUILD, REPO
 
 SCRIPT = REPO / "scripts" / "gdb_session.sh"
+ARM_BUILD = os.environ.get("O_AARCH64", "build/aarch64")
+ARM_CC = "aarch64-linux-gnu-gcc"
 pytestmark = pytest.mark.skipif(shutil.which("gdb") is None, reason="gdb is not installed (scripts/setup.sh debug)")
 
 PROGRAM = """\
@@ -59,8 +61,10 @@ class Sessions:
         )  # fmt: skip
         return done.returncode, done.stdout, done.stderr
 
-    def start(self, name: str, *words: str, owner: int = 0) -> Reply:
+    def start(self, name: str, *words: str, owner: int = 0, arch: str = "x86_64") -> Reply:
         options = ["--name", name, "--json", "--no-build", "--owner", str(owner or os.getpid())]
+        if arch != "x86_64":
+            options += ["--arch", arch, "--build-dir", ARM_BUILD]
         _, out, err = self.run("start", *options, *words)
         assert out, err
         found = json.loads(out)
@@ -94,12 +98,22 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     directory = tmp_path_factory.mktemp("program")
     (directory / "threads.c").write_text(PROGRAM)
 
-    def build(*flags: str) -> str:
-        out = directory / "".join(("threads", *flags))
-        subprocess.run(["gcc", "-g", "-O1", *flags, str(directory / "threads.c"), "-o", str(out)], check=True)
+    def build(*flags: str, cc: str = "gcc") -> str:
+        out = directory / "".join(("threads", cc, *flags))
+        subprocess.run([cc, "-g", "-O1", *flags, str(directory / "threads.c"), "-o", str(out)], check=True)
         return str(out)
 
     return build
+
+
+@pytest.fixture(scope="module")
+def arm() -> str:
+    """The second port, built."""
+    if shutil.which("gdb-multiarch") is None:
+        pytest.skip("gdb-multiarch is not installed (scripts/setup.sh debug)")
+    make = ["make", "-s", "ARCH=aarch64", f"O={ARM_BUILD}", "kernel", "user"]
+    subprocess.run(make, cwd=REPO, check=True, timeout=900)
+    return "aarch64"
 
 
 def within(limit_s: float, body: Callable[[], Any]) -> Any:
@@ -140,6 +154,41 @@ def test_begins_at_a_stage(sessions: Sessions) -> None:
     reply = sessions.start("stage", "--stage", "enosys", "--smp", "2")
     assert reply["status"] == "stopped" and reply["where"].startswith("run_user_stage")
     assert '"enosys"' in sessions.cmd("stage", "p s->id")["output"]
+    assert "stage enosys is running" in sessions.cmd("stage", "cairn stage")["output"]
+
+
+def test_from_reset_to_a_stage_on_aarch64(sessions: Sessions, arm: str) -> None:
+    """QEMU's boot code, the first page without translation, then C, then a stage of the second port."""
+    first = sessions.start("arm", "--break", "reset", "--smp", "2", "--kernel-args", "stages=enosys", arch=arm)
+    assert (first["status"], first["stop_reason"], first["pc"]) == ("stopped", "reset", "0x40000000"), first
+    sessions.cmd("arm", "thbreak *0x40200000")
+    entry = sessions.cmd("arm", "c")
+    assert entry["where"].startswith("image_header") and entry["pc"] == "0x40200000"
+    assert sessions.cmd("arm", "stepi")["where"].startswith("start ")
+    sessions.cmd("arm", "thbreak kernel_main")
+    main = sessions.cmd("arm", "c")
+    assert main["where"].startswith("kernel_main") and int(main["pc"], 16) >> 32 == 0xFFFFFFFF
+    sessions.cmd("arm", "thbreak run_user_stage")
+    assert sessions.cmd("arm", "c")["where"].startswith("run_user_stage")
+    assert "stage enosys is running" in sessions.cmd("arm", "cairn stage")["output"]
+
+
+def test_user_program_on_aarch64(sessions: Sessions, arm: str, program: Callable[..., str]) -> None:
+    """By symbol, with threads on four CPUs; the kernel is seen by the commands from a CPU in user mode."""
+    words = ("--smp", "4", "--break", "triple", "--", program("-static", "-no-pie", cc=ARM_CC))
+    reply = sessions.start("armuser", *words, arch=arm)
+    assert reply["where"].startswith("triple ") and int(reply["pc"], 16) >> 48 == 0, reply
+    assert "in main (argc=" in sessions.cmd("armuser", "bt")["output"]
+    sessions.cmd("armuser", "break triple")
+    assert sessions.cmd("armuser", "c")["stop_reason"] == "breakpoint-hit 2"
+    assert sessions.cmd("armuser", "p x")["output"].split()[-1] in ("10", "11"), "a thread of the program"
+    current = sessions.cmd("armuser", "cairn current")["output"]
+    assert len(current.splitlines()) == 5 and " user " in current, current
+    sessions.cmd("armuser", "delete")
+    assert within(8, lambda: sessions.cmd("armuser", "c", 0.7))["status"] == "running"
+    stopped = within(8, lambda: sessions.ask("interrupt", "armuser"))
+    assert (stopped["status"], stopped["stop_reason"]) == ("stopped", "interrupt")
+    assert sum("CPU#" in line for line in sessions.cmd("armuser", "info threads")["output"].splitlines()) == 4
 
 
 @pytest.mark.parametrize("flags", [("-static", "-no-pie"), ("-static-pie", "-fPIE")])
