@@ -60,9 +60,11 @@ def wait_writable(fd: int) -> None:
 
 
 class Input:
-    """Bytes on their way from a host descriptor to a port (or to the console)."""
+    """Bytes on their way from a host descriptor to a port, or to the console: a serial line has no end, and QEMU
+    would give the whole line up at one."""
 
-    def __init__(self, fd: int, port: socket.socket) -> None:
+    def __init__(self, fd: int, port: socket.socket, ends: bool = True) -> None:
+        self.ends = ends
         self.fd = fd
         self.port = port
         self.queue = bytearray()
@@ -97,6 +99,8 @@ class Input:
             del self.queue[:sent]
         if self.ended and not self.closed:
             self.closed = True
+            if not self.ends:
+                return
             try:
                 self.port.shutdown(socket.SHUT_WR)
             except OSError:

@@ -80,7 +80,7 @@ class Runner:
         out, err = Output(1), Output(2)
         self.outputs = {SERIAL: out} if terminal else {STDOUT: out, STDERR: err}
         self.main_output = SERIAL if terminal else STDOUT
-        self.input = Input(0, session.guest.channels[SERIAL if terminal else STDIN])
+        self.input = Input(0, session.guest.channels[SERIAL if terminal else STDIN], ends=not terminal)
 
     def item(self, item: Item) -> None:
         if isinstance(item, Chunk):

@@ -16,7 +16,7 @@ from xtask.guest.session import Chunk, Session
 from xtask.run import root
 
 from . import screen
-from .conftest import BUILD, REPO
+from .conftest import BUILD, REPO, Runner
 from .screen import BRIGHT, DARK, GREY, Image
 
 LIMIT_S = 40.0
@@ -168,3 +168,13 @@ def test_panic_is_shown(boot: Callable[..., object], port: tuple[str, str]) -> N
         assert "die_null" in text
         assert "backtrace of cpu" in text
         assert "the machine has stopped" not in text
+
+
+def test_run_without_a_display(guest: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The console is the program's terminal, as large as the screen; the end of our input is not the line's."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    result = guest(["/bin/busybox", "sh", "-c", "echo $TERM; stty size; tty"], "--graphics")
+    assert result.status == 0, result.explain()
+    assert b"linux\r\n50 160\r\n/dev/console\r\n" in result.out, result.explain()
+    assert b"the screen is drawn and not shown" in result.err, result.explain()
