@@ -324,7 +324,6 @@ static int gpu_start(struct virtio_device *d)
 	spin_init(&g->lock, "virtio-gpu", RANK_DRIVER);
 	waitq_init(&g->wait);
 	mutex_init(&g->busy, "virtio-gpu", RANK_DEVICE);
-	g->video.name = "virtio-gpu";
 	g->video.flush = gpu_flush;
 	g->video.flush_panic = gpu_flush_panic;
 	error = gpu_init(g);

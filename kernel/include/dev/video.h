@@ -7,7 +7,6 @@ struct video_rect {
 };
 
 struct video {
-	const char *name;
 	u32 *pixels; /* [I] 0xRRGGBB, rows without gaps */
 	u32 width, height;
 	/* Shows what is drawn within r, and returns when the device has it. Thread context. 0; -EIO: the
