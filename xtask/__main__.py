@@ -40,7 +40,12 @@ def main(argv: list[str]) -> int:
     if argv[0] not in COMMANDS:
         print(f"xtask: no command {argv[0]!r}\n{usage()}", file=sys.stderr)
         return exitcodes.USAGE
-    module = importlib.import_module(COMMANDS[argv[0]][0])
+    try:
+        module = importlib.import_module(COMMANDS[argv[0]][0])
+    except ModuleNotFoundError as error:
+        text = f"{sys.executable} lacks {error.name}; use /usr/bin/python3, and scripts/setup.sh build test"
+        print(f"xtask: {text}", file=sys.stderr)
+        return exitcodes.INFRA
     status = module.main(argv[1:])
     return int(status)
 
