@@ -2,7 +2,9 @@
  * The interrupt controller: GICv2, or GICv3 by its system registers; and interrupts between CPUs.
  *
  * All shared lines go to the boot CPU. Masking is by registers that set or clear single bits, so there is no
- * lock. One priority for everything: interrupts do not nest. Message-signalled interrupts are those of a
+ * lock. One priority for everything: interrupts do not nest. IPI_STOP alone is of group 0, which comes as a fast
+ * interrupt (FIQ), with interrupts off too, and of a higher priority; where firmware keeps that group to itself it is
+ * an interrupt like the others. Message-signalled interrupts are those of a
  * GICv2m frame; a GICv3 has them only through its ITS, which is not driven. Manual: GICv2 (IHI 0048), GICv3
  * (IHI 0069); bindings arm,gic.yaml, arm,gic-v3.yaml.
  */
@@ -37,6 +39,10 @@ enum gicr { GICR_TYPER = 0x8, GICR_WAKER = 0x14, GICR_SGI = 0x10000 };
 #define GICD_CTLR_ARE 0x10
 #define GICD_CTLR_GROUPS 0x3
 #define GICD_CTLR_RWP 0x80000000u
+#define GICD_CTLR_DS 0x40 /* GICv3: one security state */
+#define GICD_TYPER_SECURITY 0x400 /* GICv2: two */
+#define GICC_CTLR_ON 0x1
+#define GICC_CTLR_GROUPS 0xf /* both on; group 0 by FIQ; one register acknowledges both */
 #define GICR_TYPER_LAST 0x10
 #define GICR_TYPER_VLPIS 0x2
 #define GICR_FRAMES 0x20000 /* bytes of a CPU's two frames; twice that with virtual LPIs */
@@ -44,6 +50,7 @@ enum gicr { GICR_TYPER = 0x8, GICR_WAKER = 0x14, GICR_SGI = 0x10000 };
 #define WAKER_ASLEEP 4
 #define PRIORITY 0xa0a0a0a0u
 #define PRIORITY_ALL 0xf0
+#define PRIORITY_STOP 0x20
 #define REGIONS_MAX 4
 #define WAIT_LIMIT 1000000
 
@@ -53,11 +60,14 @@ enum gicr { GICR_TYPER = 0x8, GICR_WAKER = 0x14, GICR_SGI = 0x10000 };
 #define ICC_BPR1 "s3_0_c12_c12_3"
 #define ICC_CTLR "s3_0_c12_c12_4"
 #define ICC_SRE "s3_0_c12_c12_5"
+#define ICC_IGRPEN0 "s3_0_c12_c12_6"
 #define ICC_IGRPEN1 "s3_0_c12_c12_7"
 #define ICC_SGI1R "s3_0_c12_c11_5"
+#define ICC_SGI0R "s3_0_c12_c11_7"
 #define icc_write(name, v) asm volatile("msr " name ", %0" : : "r"((u64)(v)) : "memory")
 
 static bool v3; /* [I] */
+static bool fast_stop; /* [I] group 0 is the kernel's: IPI_STOP is an FIQ */
 static volatile char *gicd, *gicc; /* [I] mapped */
 static volatile char *regions[REGIONS_MAX]; /* [I] redistributors, mapped */
 static u64 region_sizes[REGIONS_MAX]; /* [I] */
@@ -105,20 +115,33 @@ static void start_lines(volatile char *frame, unsigned first)
 {
 	mmio_write32(frame + GICD_ICENABLER + first / 8, ~0u);
 	mmio_write32(frame + GICD_ICACTIVER + first / 8, ~0u);
-	if (v3)
+	if (v3 || fast_stop)
 		mmio_write32(frame + GICD_IGROUPR + first / 8, ~0u);
 	for (unsigned i = first; i < first + 32; i += 4)
 		mmio_write32(frame + GICD_IPRIORITYR + i, PRIORITY);
 }
 
+/* This CPU's own lines. */
+static void start_own_lines(volatile char *frame)
+{
+	start_lines(frame, 0);
+	if (fast_stop) {
+		mmio_write32(frame + GICD_IGROUPR, ~(1u << IPI_STOP));
+		*(volatile u8 *)(frame + GICD_IPRIORITYR + IPI_STOP) = PRIORITY_STOP;
+	}
+	mmio_write32(frame + GICD_ISENABLER, 0xffffu | 1u << gic_timer_irq);
+}
+
 static void start_distributor(void)
 {
 	mmio_write32(gicd + GICD_CTLR, 0);
+	fast_stop = v3 ? mmio_read32(gicd + GICD_CTLR) & GICD_CTLR_DS
+		       : !(mmio_read32(gicd + GICD_TYPER) & GICD_TYPER_SECURITY);
 	nr_lines = min(((mmio_read32(gicd + GICD_TYPER) & 0x1f) + 1) * 32, 1020u);
 	for (unsigned i = GIC_SPI_BASE; i < nr_lines; i += 32)
 		start_lines(gicd, i);
 	if (!v3) {
-		mmio_write32(gicd + GICD_CTLR, 1);
+		mmio_write32(gicd + GICD_CTLR, fast_stop ? GICD_CTLR_GROUPS : 1);
 		return;
 	}
 	wait_clear(gicd + GICD_CTLR, GICD_CTLR_RWP);
@@ -215,24 +238,24 @@ static void init_cpu_v3(void)
 
 	mmio_write32(r + GICR_WAKER, mmio_read32(r + GICR_WAKER) & ~(u32)WAKER_SLEEP);
 	wait_clear(r + GICR_WAKER, WAKER_ASLEEP);
-	start_lines(r + GICR_SGI, 0);
-	mmio_write32(r + GICR_SGI + GICD_ISENABLER, 0xffffu | 1u << gic_timer_irq);
+	start_own_lines(r + GICR_SGI);
 	icc_write(ICC_SRE, 7);
 	isb();
 	icc_write(ICC_PMR, PRIORITY_ALL);
 	icc_write(ICC_BPR1, 0);
 	icc_write(ICC_CTLR, 0);
+	if (fast_stop)
+		icc_write(ICC_IGRPEN0, 1);
 	icc_write(ICC_IGRPEN1, 1);
 	isb();
 }
 
 static void init_cpu_v2(void)
 {
-	start_lines(gicd, 0);
+	start_own_lines(gicd);
 	cpu_target[this_cpu()] = (u8)mmio_read32(gicd + GICD_ITARGETSR);
-	mmio_write32(gicd + GICD_ISENABLER, 0xffffu | 1u << gic_timer_irq);
 	mmio_write32(gicc + GICC_PMR, PRIORITY_ALL);
-	mmio_write32(gicc + GICC_CTLR, 1);
+	mmio_write32(gicc + GICC_CTLR, fast_stop ? GICC_CTLR_GROUPS : GICC_CTLR_ON);
 }
 
 void gic_init_cpu(void)
@@ -241,15 +264,19 @@ void gic_init_cpu(void)
 		init_cpu_v3();
 	else
 		init_cpu_v2();
+	asm volatile("msr daifclr, #1" : : : "memory"); /* fast interrupts: entry/vectors.S */
 }
 
 static void send_sgi_v3(unsigned cpu, unsigned id)
 {
 	u64 a = smp_cpu_id(cpu);
+	u64 v = (a >> 32 & 0xff) << 48 | (a >> 4 & 0xf) << 44 | (a >> 16 & 0xff) << 32 |
+		(u64)id << 24 | (a >> 8 & 0xff) << 16 | (u64)1 << (a & 0xf);
 
-	icc_write(ICC_SGI1R, (a >> 32 & 0xff) << 48 | (a >> 4 & 0xf) << 44 |
-				     (a >> 16 & 0xff) << 32 | (u64)id << 24 |
-				     (a >> 8 & 0xff) << 16 | (u64)1 << (a & 0xf));
+	if (fast_stop && id == IPI_STOP)
+		icc_write(ICC_SGI0R, v);
+	else
+		icc_write(ICC_SGI1R, v);
 	isb();
 }
 

@@ -3,8 +3,8 @@
  *
  * The device tree lists them by affinity; the boot CPU is number 0. Starting is one at a time by the thread
  * that asks: secondary_boot is filled in and written to memory, for the CPU comes with its caches off, and
- * firmware is asked (PSCI) to start it at secondary_start. Stopping is by an ordinary interrupt between CPUs: a
- * CPU that spins with interrupts off does not stop, and keeps its registers to itself.
+ * firmware is asked (PSCI) to start it at secondary_start. Stopping is by a fast interrupt where that can be
+ * (gic.c): it reaches a CPU that spins with interrupts off, too.
  */
 #include <arch/cpu.h>
 #include <arch/mmu.h>

@@ -38,7 +38,7 @@ switch_stacks:
 	.type thread_entry, @function
 thread_entry:
 	bl sched_thread_started
-	msr daifclr, #6
+	msr daifclr, #7
 	mov x0, x20
 	blr x19
 	bl thread_exit

@@ -7,7 +7,15 @@
 #include <arch/time.h>
 #include <asm/entry.h>
 #include <asm/gic.h>
+#include <debug/panic.h>
 #include <entry/irq.h>
+
+/* Only IPI_STOP is one. Any other comes from outside: somebody wants to know what a machine that hangs is doing. */
+void fast_interrupt_stop(struct regs *regs)
+{
+	smp_stop_ipi(regs);
+	panic_regs(regs, "fast interrupt: a report was asked for");
+}
 
 void interrupt_dispatch(struct regs *regs)
 {

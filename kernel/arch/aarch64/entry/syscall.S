@@ -53,7 +53,7 @@ syscall_entry:
 	sxtw x9, w8 /* the number is 32 bits wide */
 	stp x0, x9, [sp, #REGS_ORIG]
 	RECORD_CALL
-	msr daifclr, #6 /* interrupts, system errors */
+	msr daifclr, #7 /* interrupts, fast ones, system errors */
 	cmp w8, #SYSCALL_TABLE_SIZE
 	b.hs .Lunknown
 	csel x8, x8, xzr, lo /* no number beyond the table, not even by a wrong guess of the branch */

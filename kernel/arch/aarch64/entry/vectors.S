@@ -64,7 +64,8 @@ exception_vectors:
 	b kernel_synchronous
 	ENTER_KERNEL
 	b kernel_interrupt
-	UNEXPECTED 6
+	ENTER_KERNEL
+	b fast_interrupt
 	UNEXPECTED 7
 
 	ENTER_USER
@@ -75,7 +76,8 @@ exception_vectors:
 	b user_synchronous
 	ENTER_USER
 	b user_interrupt
-	UNEXPECTED 10
+	ENTER_USER
+	b fast_interrupt
 	UNEXPECTED 11
 
 	/* 32-bit programs: the kernel starts none. */
@@ -89,6 +91,7 @@ exception_vectors:
 	.type user_synchronous, @function
 user_synchronous:
 	mov x11, #-1
+	msr daifclr, #1
 	stp x11, x11, [sp, #REGS_ORIG]
 	mov x0, sp
 	mov x1, x10
@@ -100,6 +103,7 @@ user_synchronous:
 	.type user_interrupt, @function
 user_interrupt:
 	mov x11, #-1
+	msr daifclr, #1
 	stp x11, x11, [sp, #REGS_ORIG]
 	mov x0, sp
 	bl interrupt_dispatch
@@ -111,12 +115,14 @@ kernel_synchronous:
 	mov x0, sp
 	mrs x1, esr_el1
 	mrs x2, far_el1
+	msr daifclr, #1
 	bl exception_kernel
 	b return_to_kernel
 	.size kernel_synchronous, . - kernel_synchronous
 
 	.type kernel_interrupt, @function
 kernel_interrupt:
+	msr daifclr, #1
 	mov x0, sp
 	bl interrupt_dispatch
 /*
@@ -141,6 +147,7 @@ return_to_kernel:
  */
 	.type .Loverflow, @function
 .Loverflow:
+	mrs x18, tpidr_el1
 	msr tpidrro_el0, x1
 	mov x1, sp
 	msr tpidr_el0, x1
@@ -159,6 +166,18 @@ return_to_kernel:
 	bl exception_overflow
 	brk #1
 	.size .Loverflow, . - .Loverflow
+
+/*
+ * A fast interrupt (FIQ) ends this CPU: it comes with interrupts off too, as soon as entry has unmasked it, and
+ * even on the way out, when x18 is the user's already. There is no way back, so it may clobber what it likes.
+ */
+	.type fast_interrupt, @function
+fast_interrupt:
+	mrs x18, tpidr_el1
+	mov x0, sp
+	bl fast_interrupt_stop
+	brk #1
+	.size fast_interrupt, . - fast_interrupt
 
 /* in: the general registers in struct regs at sp, x2 the vector's number. */
 	.type unexpected, @function

@@ -88,6 +88,7 @@ void exception_kernel(struct regs *regs, u64 esr, u64 far);
 void page_fault_user(struct regs *regs, u64 esr, u64 far);
 void page_fault_kernel(struct regs *regs, u64 esr, u64 far);
 void interrupt_dispatch(struct regs *regs);
+__noreturn void fast_interrupt_stop(struct regs *regs);
 __noreturn void exception_unexpected(struct regs *regs, u64 esr, unsigned vector);
 __noreturn void exception_overflow(struct regs *regs, u64 esr);
 
