@@ -21,7 +21,8 @@ static void draw(void)
 
 	printf("\033[2J\033[H");
 	if (!ioctl(0, TIOCGWINSZ, &w))
-		printf("%u rows, %u columns, %ux%u\n", w.ws_row, w.ws_col, w.ws_xpixel, w.ws_ypixel);
+		printf("%u rows, %u columns, %ux%u\n", w.ws_row, w.ws_col, w.ws_xpixel,
+		       w.ws_ypixel);
 	for (int i = 0; i < 8; i++)
 		printf("\033[3%dm%d\033[9%dm%d\033[4%d;30m \033[49m", i, i, i, i, i);
 	printf("\033[m\n\033[1mbold\033[m \033[4mline\033[m \033[7mreverse\033[m \033[2mdim\033[m "
