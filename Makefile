@@ -163,7 +163,7 @@ TEST_STEPS := test-guest lint test-tools test-docs test-stages test-debug test-a
 	test-policy test-host test-user-host
 test: need-test ## everything, on both ports: lint, host tests, tools, stages, guest programs, documents
 	@$(MAKE) --no-print-directory -s -j2 $(TEST_BUILDS:%=build-%)
-	@$(MAKE) --no-print-directory -j2 --output-sync=target $(TEST_STEPS)
+	@$(MAKE) --no-print-directory -k -j2 --output-sync=target $(TEST_STEPS)
 	@echo "== all steps passed: $(TEST_STEPS)"
 build-%: FORCE
 	@$(MAKE) --no-print-directory O=build/$* ARCH=$(firstword $(subst -, ,$*)) \
