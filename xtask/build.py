@@ -56,8 +56,9 @@ class Build:
         """Builds the targets. make's words go to stderr: stdout is for results."""
         jobs = [] if "--jobserver" in os.environ.get("MAKEFLAGS", "") else [f"-j{os.cpu_count() or 1}"]
         args = ["make", "--no-print-directory", *jobs]
-        inside = self.directory.is_relative_to(ROOT)  # said as people say it, or make would see other flags
-        place = self.directory.relative_to(ROOT) if inside else self.directory
+        # said as people say it, or make would see other flags and other targets
+        targets = [target.removeprefix(f"{ROOT}/") for target in targets]
+        place = str(self.directory).removeprefix(f"{ROOT}/")
         args += [f"O={place}", f"ARCH={self.arch}", f"VARIANT={self.variant}", *targets]
         with self.alone():
             done = subprocess.run(
