@@ -6,7 +6,7 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,12 @@ from .guest.rundir import ROOT
 
 class BuildError(Exception):
     """make failed, or something it should have made is not there: exit code 125."""
+
+
+def without_make(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a make of our own: what the make above us says to its children is not for it (a job
+    server whose pipes are not handed on). Variables of its command line stay, as make exports them."""
+    return {name: value for name, value in environment.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
 
 
 @dataclass(frozen=True)
@@ -54,15 +60,19 @@ class Build:
 
     def make(self, targets: list[str], quiet: bool = True) -> None:
         """Builds the targets. make's words go to stderr: stdout is for results."""
-        jobs = [] if "--jobserver" in os.environ.get("MAKEFLAGS", "") else [f"-j{os.cpu_count() or 1}"]
-        args = ["make", "--no-print-directory", *jobs]
+        args = ["make", "--no-print-directory", f"-j{os.cpu_count() or 1}"]
         # said as people say it, or make would see other flags and other targets
         targets = [target.removeprefix(f"{ROOT}/") for target in targets]
         place = str(self.directory).removeprefix(f"{ROOT}/")
         args += [f"O={place}", f"ARCH={self.arch}", f"VARIANT={self.variant}", *targets]
         with self.alone():
             done = subprocess.run(
-                args, cwd=ROOT, stdout=subprocess.PIPE if quiet else sys.stderr, check=False, text=True
+                args,
+                cwd=ROOT,
+                env=without_make(os.environ),
+                stdout=subprocess.PIPE if quiet else sys.stderr,
+                check=False,
+                text=True,
             )
         if done.returncode:
             if quiet and done.stdout:

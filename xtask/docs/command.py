@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from .. import exitcodes
+from ..build import without_make
 from ..guest.rundir import ROOT
 from . import facts, references, sessions
 from .pages import Block, Page, parse
@@ -28,7 +29,7 @@ def all_pages(root: Path) -> list[Path]:
 def run_step(step: sessions.Step, cwd: Path) -> str | None:
     """None when the command did what the document shows, else the difference in words."""
     path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"  # `python3` is this one
-    env = {**os.environ, "PATH": path, "NO_COLOR": "1", "LC_ALL": "C.UTF-8", "COLUMNS": "120"}
+    env = {**without_make(os.environ), "PATH": path, "NO_COLOR": "1", "LC_ALL": "C.UTF-8", "COLUMNS": "120"}
     try:
         done = subprocess.run(
             ["bash", "-c", step.command],
