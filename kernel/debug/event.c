@@ -229,6 +229,11 @@ void event_simple(const char *type, const char *key, const char *value)
 	event_end(&e);
 }
 
+void event_seize_lock(void)
+{
+	rawlock_seize(&event_lock);
+}
+
 void event_break_lock(void)
 {
 	rawlock_break(&event_lock);

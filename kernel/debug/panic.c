@@ -109,9 +109,10 @@ __noreturn static void panic_report(const struct regs *regs, uintptr_t pc, uintp
 	char sym[96], who[96] = "", of[16];
 
 	panic_claim(text);
+	event_seize_lock(); /* no CPU is stopped with half a line written */
 	klog_break_lock();
-	event_break_lock();
 	arch_cpu_stop_others();
+	event_break_lock();
 
 	symbol_format(pc, sym, sizeof(sym));
 	if (panic_describe_current)

@@ -39,6 +39,8 @@ void event_end(struct event *e);
 void event_end_at(struct event *e, u64 ns, unsigned cpu);
 /* An event with one string field, or none (key NULL). */
 void event_simple(const char *type, const char *key, const char *value);
+/* Waits for a line that is being written, and keeps others from beginning one; before CPUs are stopped. */
+void event_seize_lock(void);
 /* Opens the channel's lock for good: the machine is going down. */
 void event_break_lock(void);
 

@@ -28,6 +28,15 @@ static inline void rawlock_unlock(struct rawlock *l, irqflags_t flags)
 	arch_irq_restore(flags);
 }
 
+/* Takes the lock for good if whoever has it lets go within some milliseconds: CPUs that are stopped next are then
+ * not stopped half-way through what it protects. Interrupts off. */
+static inline void rawlock_seize(struct rawlock *l)
+{
+	for (unsigned tries = 1u << 20;
+	     tries && __atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE); tries--)
+		cpu_relax();
+}
+
 static inline void rawlock_break(struct rawlock *l)
 {
 	WRITE_ONCE(l->broken, 1);
