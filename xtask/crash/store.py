@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..guest.rundir import ROOT
+from ..guest.rundir import state
 from . import record, report, title
 from .image import Image, ImageError, load, place
 
@@ -81,7 +81,7 @@ class Images:
 
 
 def default_base() -> Path:
-    return ROOT / ".cairn" / "crashes"
+    return state() / "crashes"
 
 
 @contextmanager

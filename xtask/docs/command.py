@@ -19,6 +19,7 @@ from .pages import Block, Page, parse
 from .scratch import with_bug
 
 STEP_LIMIT_S = 240
+STATE = ROOT / "build" / "docs-state"  # the blocks' own: a run beside them does not become their `latest`
 PAGES = ("README.md", "AGENTS.md", "docs/**/*.md", "skills/*/SKILL.md")
 
 
@@ -30,9 +31,10 @@ def run_step(step: sessions.Step, cwd: Path) -> str | None:
     """None when the command did what the document shows, else the difference in words."""
     path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"  # `python3` is this one
     env = {**without_make(os.environ), "PATH": path, "NO_COLOR": "1", "LC_ALL": "C.UTF-8", "COLUMNS": "120"}
+    env["CAIRN_STATE"] = str(STATE)
     try:
         done = subprocess.run(
-            ["bash", "-c", step.command],
+            ["bash", "-c", step.command.replace(".cairn/", f"{STATE}/")],
             cwd=cwd,
             env=env,
             stdin=subprocess.DEVNULL,

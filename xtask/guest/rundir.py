@@ -13,8 +13,13 @@ KEPT = 200
 _counter = itertools.count(1)
 
 
+def state() -> Path:
+    """Where the kit keeps what it learns from runs: logs, crashes. CAIRN_STATE names another place than .cairn."""
+    return Path(os.environ.get("CAIRN_STATE") or ROOT / ".cairn")
+
+
 def default_base() -> Path:
-    return ROOT / ".cairn" / "runs"
+    return state() / "runs"
 
 
 def owner_alive(name: str) -> bool:

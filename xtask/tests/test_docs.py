@@ -137,3 +137,11 @@ def test_a_patch_that_does_not_apply_is_a_mistake(tmp_path: Path, monkeypatch: p
 def test_agents_page_is_short() -> None:
     assert len((ROOT / "AGENTS.md").read_text().splitlines()) <= 150
     assert (ROOT / "CLAUDE.md").resolve() == (ROOT / "AGENTS.md").resolve()
+
+
+def test_a_run_beside_does_not_become_a_blocks_latest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "STATE", tmp_path / "own")
+    make_run = "python3 -c 'from xtask.guest.rundir import create; print(create())'"
+    for text in (make_run, "ls .cairn/runs/latest/.."):
+        expected = (f"{tmp_path}/own/runs/...",) if text == make_run else ("...",)
+        assert command.run_step(sessions.Step(1, text, expected), ROOT) is None
