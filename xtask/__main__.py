@@ -6,6 +6,7 @@ import importlib
 import sys
 
 from . import exitcodes
+from .pipe import quietly
 
 # command: (module, one line of help)
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -51,4 +52,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(quietly(main, sys.argv[1:]))

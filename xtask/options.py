@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -84,9 +83,6 @@ def guarded(name: str, body: Callable[[], int]) -> int:
         return 130
     except launch.Stopped as stopped:
         return 128 + int(stopped.args[0])
-    except BrokenPipeError:  # whoever reads our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
     except tuple(EXIT_CODES) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return EXIT_CODES[type(error)]

@@ -102,8 +102,5 @@ def main(argv: list[str]) -> int:
     except LogError as error:
         print(f"crash_report: {error}", file=sys.stderr)
         return exitcodes.USAGE
-    except BrokenPipeError:
-        sys.stderr.close()
-        return exitcodes.OK
     except KeyboardInterrupt:
         return 130

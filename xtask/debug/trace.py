@@ -74,7 +74,7 @@ def main(argv: list[str]) -> int:
             return exitcodes.FAILED
         show(rings, options)
     except BrokenPipeError:
-        return exitcodes.OK
+        raise
     except (OSError, TableError, UnicodeError) as error:
         print(f"xtask trace: {error}", file=sys.stderr)
         return exitcodes.USAGE

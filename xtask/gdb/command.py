@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import socket
 import sys
 import time
@@ -351,8 +350,4 @@ def run(argv: list[str]) -> int:
 
 
 def main(argv: list[str]) -> int:
-    try:
-        return common.guarded("gdb_session", lambda: run(argv))
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 128 + 13
+    return common.guarded("gdb_session", lambda: run(argv))
