@@ -53,6 +53,15 @@ class Limits:
     poweroff_s: float = 3.0  # from stages_done to the machine's end
     total_s: float = 120.0
 
+    def of(self, stage: Stage) -> float:
+        """A stage's deadline as it is applied, in milliseconds."""
+        return stage.deadline_ms * self.factor
+
+    def told(self, stage: Stage) -> str:
+        """The same in words: what was applied, and what became of the table's figure."""
+        row = "" if self.factor == 1.0 else f" ({self.factor:g} of its {stage.deadline_ms} ms)"
+        return f"{self.of(stage):g} ms{row}"
+
 
 @dataclass
 class PanicReport:
@@ -234,7 +243,7 @@ class Runner:
         if self.current is not None:
             stage = self.current.stage
             grace = limits.grace_s if stage.user else 0.0
-            return min(total, self.mark + stage.deadline_ms / 1000 * limits.factor + grace)
+            return min(total, self.mark + limits.of(stage) / 1000 + grace)
         if not self.events:
             return min(total, self.mark + limits.boot_s * limits.factor)
         return min(total, self.mark + limits.gap_s * limits.factor)
@@ -250,8 +259,7 @@ class Runner:
             self.problem("the machine did not power off after its stages")
             self.finish()
         elif self.current is not None:
-            text = f"no result within {self.current.stage.deadline_ms} ms"
-            self.end("hang", text, exitcodes.TIMEOUT)
+            self.end("hang", f"no result within {self.limits.told(self.current.stage)}", exitcodes.TIMEOUT)
         elif not self.events:
             self.end("silence", "the kernel never said anything on the event channel", exitcodes.TIMEOUT)
         else:
@@ -306,13 +314,13 @@ class Runner:
             self.blame(result, f"claims {took_ns} ns, but began {event.ns - self.begin_ns} ns before its end")
         elif status == PASS and self.too_late(result.stage, took_ns, wall_s):
             result.status = TIMEOUT
-            result.detail = f"passed, but after its deadline of {result.stage.deadline_ms} ms"
+            result.detail = f"passed, but after its deadline of {self.limits.told(result.stage)}"
         else:
             result.status = status
 
     def too_late(self, stage: Stage, took_ns: int, wall_s: float) -> bool:
         """Late by its own clock and by ours: a host that slept for a while is not the stage's fault."""
-        limit_s = stage.deadline_ms / 1000 * self.limits.factor
+        limit_s = self.limits.of(stage) / 1000
         return wall_s > limit_s and took_ns / 1e9 > limit_s
 
     def count(self, status: str) -> int:

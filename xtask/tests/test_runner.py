@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from xtask import exitcodes
 from xtask.guest.events import EventStream
 from xtask.guest.session import Ended, Stop
-from xtask.stages.runner import FAIL, NOT_RUN, PASS, SKIP, TIMEOUT, Runner, select
+from xtask.stages.runner import FAIL, NOT_RUN, PASS, SKIP, TIMEOUT, Limits, Runner, select
 
 from . import log
 
@@ -229,10 +230,10 @@ def test_only_selected_stages_count() -> None:
 # --- time and ends ----------------------------------------------------------------------------------
 
 
-def until(stage_id: str) -> Runner:
+def until(stage_id: str, limits: Limits | None = None) -> Runner:
     """A runner in the middle of a stage, everything at time 10."""
     rows = log.table()
-    runner = Runner(rows, rows, NONCE, 10.0)
+    runner = Runner(rows, rows, NONCE, 10.0, limits)
     records = log.good(NONCE)
     stream = EventStream()
     for item in stream.feed(log.lines(records[: log.find(records, "stage_begin", stage_id) + 1])):
@@ -251,22 +252,37 @@ def test_hang_ends_at_the_stages_own_deadline() -> None:
     assert runner.exit_code() == exitcodes.TIMEOUT
 
 
+def test_a_stretched_deadline_is_told_as_it_was_applied() -> None:
+    runner = until("gamma", Limits(factor=0.5))
+    assert runner.deadline() == pytest.approx(10.15)
+    runner.tick(10.16)
+    assert runner.results["gamma"].detail == "no result within 150 ms (0.5 of its 300 ms)"
+    assert runner.cause is not None and runner.cause.text == runner.results["gamma"].detail
+    late = until("gamma", Limits(factor=0.5))
+    pass_after(late, 0.2)
+    assert late.results["gamma"].status == TIMEOUT
+    assert late.results["gamma"].detail == "passed, but after its deadline of 150 ms (0.5 of its 300 ms)"
+
+
 def test_user_stage_leaves_the_kernel_a_moment_to_speak() -> None:
     assert until("delta").deadline() == pytest.approx(10.55)
 
 
-def test_pass_after_the_deadline_is_a_timeout() -> None:
-    runner = until("gamma")
+def pass_after(runner: Runner, took_s: float) -> None:
+    """The end of stage gamma, which took so long by its own clock and by the runner's."""
     record = log.end(NONCE, log.table()[2])
-    record.update(took_ns=400_000_000, seq=6)
+    record.update(took_ns=int(took_s * 1e9), seq=6)
     (line,) = log.number([record])
     line["ns"] = 10**9
-    import json
-
     stream = EventStream()
     stream.next_seq = 6
     for item in stream.feed(json.dumps(line).encode() + b"\n"):
-        runner.event(item, 10.4)
+        runner.event(item, 10 + took_s)
+
+
+def test_pass_after_the_deadline_is_a_timeout() -> None:
+    runner = until("gamma")
+    pass_after(runner, 0.4)
     assert runner.results["gamma"].status == TIMEOUT
 
 
