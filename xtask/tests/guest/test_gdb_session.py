@@ -275,11 +275,14 @@ def test_a_death_is_told_at_once(sessions: Sessions, victim: str) -> None:
     killed_at = 0.0
 
     def kill() -> None:
+        """Once the command below is at work, however long its interpreter takes to start."""
         nonlocal killed_at
+        while sessions.ask("status", "die")["status"] != "running":
+            time.sleep(0.05)
         killed_at = time.monotonic()
         own[victim].kill()
 
-    threading.Timer(1.0, kill).start()
+    threading.Thread(target=kill, daemon=True).start()
     code, out, err = sessions.run("cmd", "--name", "die", "--json", "--timeout", "30", "continue")
     assert time.monotonic() - killed_at < 4.0 and code == 3, "a second, on a host that has nothing else to do"
     if victim == "daemon":
