@@ -202,8 +202,7 @@ static int msix_start(struct pci_device *d)
 
 int pci_msix_setup(struct pci_device *d, unsigned entry, unsigned *irq)
 {
-	u64 address;
-	u32 data;
+	struct arch_msi msi;
 	int error;
 
 	if (!d->msix_entries)
@@ -215,14 +214,22 @@ int pci_msix_setup(struct pci_device *d, unsigned entry, unsigned *irq)
 		if (error)
 			return error;
 	}
-	error = arch_msi_alloc(irq, &address, &data);
+	error = arch_msi_alloc((u32)d->bus << 8 | d->devfn, &msi);
 	if (error)
 		return error;
-	d->msix_table[4 * entry] = (u32)address;
-	d->msix_table[4 * entry + 1] = (u32)(address >> 32);
-	d->msix_table[4 * entry + 2] = data;
+	d->msix_table[4 * entry] = (u32)msi.address;
+	d->msix_table[4 * entry + 1] = (u32)(msi.address >> 32);
+	d->msix_table[4 * entry + 2] = msi.data;
 	d->msix_table[4 * entry + 3] = 0;
+	*irq = msi.irq;
 	return 0;
+}
+
+void pci_msix_release(struct pci_device *d, unsigned entry, unsigned irq)
+{
+	d->msix_table[4 * entry + 3] = 1; /* masked */
+	(void)d->msix_table[4 * entry + 3]; /* has arrived, and what the device wrote before it */
+	arch_msi_free(irq);
 }
 
 DRIVER(pci, DRIVER_BUS)

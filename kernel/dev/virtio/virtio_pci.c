@@ -135,9 +135,12 @@ static int vp_interrupts(struct virtio_device *d)
 	unsigned irq;
 	int error = pci_msix_setup(vp->pci, 0, &irq);
 
-	if (!error)
-		error = irq_request(irq, vp_interrupt, vp, "virtio-pci");
-	if (!error)
+	if (error)
+		return error;
+	error = irq_request(irq, vp_interrupt, vp, "virtio-pci");
+	if (error)
+		pci_msix_release(vp->pci, 0, irq);
+	else
 		vp->common->config_msix_vector = 0;
 	return error;
 }

@@ -38,5 +38,7 @@ void pci_enable(struct pci_device *d);
 /* A memory BAR's registers, mapped once; NULL when there is none or no memory. Thread context. */
 void *pci_map_bar(struct pci_device *d, unsigned bar);
 /* Allocates an interrupt and points MSI-X entry `entry` to it. 0 with the irq for irq_request(); -ENODEV
- * without MSI-X, -EINVAL, -ENOSPC, -ENOMEM. The first one enables MSI-X. */
+ * without MSI-X, -EINVAL, -ENOSPC, -ENOMEM, -EIO. The first one enables MSI-X. Thread context. */
 int pci_msix_setup(struct pci_device *d, unsigned entry, unsigned *irq);
+/* Masks the entry and gives its interrupt back, which nobody handles any more. Thread context. */
+void pci_msix_release(struct pci_device *d, unsigned entry, unsigned irq);

@@ -175,18 +175,13 @@ static void deliver(unsigned irq)
 	arch_irq_restore(flags);
 }
 
-int stage_irq_shared_line(struct stage *s)
+static int share_line(struct stage *s, unsigned irq)
 {
 	static struct line_test a, b;
-	unsigned irq;
-	u64 address, before;
-	u32 data;
+	u64 before = irq_count(irq);
 
-	if (arch_msi_alloc(&irq, &address, &data))
-		return stage_skip(s, "no spare interrupt number");
 	a = (struct line_test){ .mine = false };
 	b = (struct line_test){ .mine = true };
-	before = irq_count(irq);
 	STAGE_CHECK_EQ(s, irq_request(irq, line_handler, &a, "test-a"), 0);
 	STAGE_CHECK_EQ(s, irq_request(irq, line_handler, &b, "test-b"), 0);
 	STAGE_CHECK_EQ(s, irq_request(NR_IRQS, line_handler, &a, "none"), -EINVAL);
@@ -201,4 +196,17 @@ int stage_irq_shared_line(struct stage *s)
 	irq_free(irq, &b);
 	STAGE_CHECK_EQ(s, irq_count(irq), before + 2);
 	return 0;
+}
+
+int stage_irq_shared_line(struct stage *s)
+{
+	struct arch_msi msi;
+	int error;
+
+	if (arch_msi_alloc(MSI_NO_DEVICE, &msi))
+		return stage_skip(s, "no spare interrupt number");
+	error = share_line(s, msi.irq);
+	if (!error)
+		arch_msi_free(msi.irq);
+	return error;
 }

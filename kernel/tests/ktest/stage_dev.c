@@ -83,16 +83,19 @@ int stage_pci_bus(struct stage *s)
 
 int stage_msi_alloc(struct stage *s)
 {
-	unsigned a, b;
-	u64 address;
-	u32 data_a, data_b;
-	int error = arch_msi_alloc(&a, &address, &data_a);
+	struct arch_msi a, b, again;
+	int error = arch_msi_alloc(MSI_NO_DEVICE, &a);
 
 	if (error == -ENOSPC)
 		return stage_skip(s, "the interrupt controller takes no messages");
 	STAGE_CHECK_EQ(s, error, 0);
-	STAGE_CHECK_EQ(s, arch_msi_alloc(&b, &address, &data_b), 0);
-	STAGE_CHECK(s, a != b && data_a != data_b && a < NR_IRQS && b < NR_IRQS);
+	STAGE_CHECK_EQ(s, arch_msi_alloc(MSI_NO_DEVICE, &b), 0);
+	STAGE_CHECK(s, a.irq != b.irq && a.data != b.data && a.irq < NR_IRQS && b.irq < NR_IRQS);
+	arch_msi_free(a.irq);
+	STAGE_CHECK_EQ(s, arch_msi_alloc(MSI_NO_DEVICE, &again), 0);
+	STAGE_CHECK(s, again.irq == a.irq && again.data == a.data && again.address == a.address);
+	arch_msi_free(again.irq);
+	arch_msi_free(b.irq);
 	return 0;
 }
 

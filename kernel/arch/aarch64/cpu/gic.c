@@ -5,7 +5,7 @@
  * lock. One priority for everything: interrupts do not nest. IPI_STOP alone is of group 0, which comes as a fast
  * interrupt (FIQ), with interrupts off too, and of a higher priority; where firmware keeps that group to itself it is
  * an interrupt like the others. Message-signalled interrupts are those of a
- * GICv2m frame; a GICv3 has them only through its ITS, which is not driven. Manual: GICv2 (IHI 0048), GICv3
+ * GICv2m frame (v2m.c), or LPIs (lpi.c) by an ITS (its.c). Manual: GICv2 (IHI 0048), GICv3
  * (IHI 0069); bindings arm,gic.yaml, arm,gic-v3.yaml.
  */
 #include <arch/cpu.h>
@@ -19,6 +19,7 @@
 #include <lib/errno.h>
 #include <mm/vmalloc.h>
 #include "dt.h"
+#include "gic_msi.h"
 #include "smp.h"
 
 enum gicd {
@@ -27,6 +28,8 @@ enum gicd {
 	GICD_IGROUPR = 0x80,
 	GICD_ISENABLER = 0x100,
 	GICD_ICENABLER = 0x180,
+	GICD_ISPENDR = 0x200,
+	GICD_ICPENDR = 0x280,
 	GICD_ICACTIVER = 0x380,
 	GICD_IPRIORITYR = 0x400,
 	GICD_ITARGETSR = 0x800,
@@ -69,13 +72,12 @@ enum gicr { GICR_TYPER = 0x8, GICR_WAKER = 0x14, GICR_SGI = 0x10000 };
 static bool v3; /* [I] */
 static bool fast_stop; /* [I] group 0 is the kernel's: IPI_STOP is an FIQ */
 static volatile char *gicd, *gicc; /* [I] mapped */
-static volatile char *regions[REGIONS_MAX]; /* [I] redistributors, mapped */
-static u64 region_sizes[REGIONS_MAX]; /* [I] */
-static unsigned nr_lines; /* [I] INTIDs that there are */
+static struct region {
+	volatile char *regs; /* mapped */
+	u64 base, size;
+} regions[REGIONS_MAX]; /* [I] of redistributors */
+static unsigned nr_lines; /* [I] INTIDs that there are, and lines of ours */
 static u8 cpu_target[MAX_CPUS]; /* [I] GICv2: each CPU's bit */
-static paddr_t msi_frame; /* [I] 0: none */
-static unsigned msi_end; /* [I] */
-static unsigned next_msi; /* [a] */
 
 u32 gic_ack(void)
 {
@@ -97,11 +99,13 @@ void gic_eoi(u32 iar)
 	isb();
 }
 
-static volatile char *map_reg(int node, unsigned i, u64 *size)
+static struct region map_reg(int node, unsigned i)
 {
-	u64 base;
+	struct region r = {};
 
-	return fdt_reg(&device_tree, node, i, &base, size) ? mmio_map(base, *size) : NULL;
+	if (fdt_reg(&device_tree, node, i, &r.base, &r.size))
+		r.regs = mmio_map(r.base, r.size);
+	return r;
 }
 
 static void wait_clear(volatile char *reg, u32 bits)
@@ -137,7 +141,7 @@ static void start_distributor(void)
 	mmio_write32(gicd + GICD_CTLR, 0);
 	fast_stop = v3 ? mmio_read32(gicd + GICD_CTLR) & GICD_CTLR_DS
 		       : !(mmio_read32(gicd + GICD_TYPER) & GICD_TYPER_SECURITY);
-	nr_lines = min(((mmio_read32(gicd + GICD_TYPER) & 0x1f) + 1) * 32, 1020u);
+	nr_lines = min(((mmio_read32(gicd + GICD_TYPER) & 0x1f) + 1) * 32, (u32)GIC_LPI_IRQ);
 	for (unsigned i = GIC_SPI_BASE; i < nr_lines; i += 32)
 		start_lines(gicd, i);
 	if (!v3) {
@@ -149,24 +153,6 @@ static void start_distributor(void)
 	wait_clear(gicd + GICD_CTLR, GICD_CTLR_RWP);
 }
 
-static void find_msi_frame(int gic)
-{
-	int node = fdt_compatible(&device_tree, gic, "arm,gic-v2m-frame");
-	volatile char *regs;
-	u64 base, size;
-	u32 type;
-
-	if (!fdt_reg(&device_tree, node, 0, &base, &size))
-		return;
-	regs = mmio_map(base, PAGE_SIZE);
-	if (!regs)
-		return;
-	type = mmio_read32(regs + 8);
-	next_msi = type >> 16 & 0x3ff;
-	msi_end = min(next_msi + (type & 0x3ff), (u32)NR_IRQS);
-	msi_frame = base;
-}
-
 static void map_v3(int node)
 {
 	u32 n = 1;
@@ -174,19 +160,16 @@ static void map_v3(int node)
 	v3 = true;
 	(void)fdt_cell(&device_tree, node, "#redistributor-regions", 0, &n);
 	for (unsigned i = 0; i < min(n, (u32)REGIONS_MAX); i++)
-		regions[i] = map_reg(node, 1 + i, &region_sizes[i]);
-	if (!regions[0] || !cpu_has(CPUF_GICV3))
+		regions[i] = map_reg(node, 1 + i);
+	if (!regions[0].regs || !cpu_has(CPUF_GICV3))
 		panic("gic: a GICv3 without redistributors or system registers");
 }
 
 static void map_v2(int node)
 {
-	u64 size;
-
-	gicc = map_reg(node, 1, &size);
+	gicc = map_reg(node, 1).regs;
 	if (!gicc)
 		panic("gic: no CPU interface");
-	find_msi_frame(node);
 }
 
 void gic_init(void)
@@ -196,11 +179,10 @@ void gic_init(void)
 	const struct fdt *f = &device_tree;
 	int node = fdt_compatible(f, FDT_NONE, "arm,gic-v3");
 	bool is_v3 = node >= 0;
-	u64 size;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(v2_names) && node < 0; i++)
 		node = fdt_compatible(f, FDT_NONE, v2_names[i]);
-	gicd = map_reg(node, 0, &size);
+	gicd = map_reg(node, 0).regs;
 	if (!gicd)
 		panic("gic: the device tree has no interrupt controller of a known kind");
 	if (is_v3)
@@ -208,21 +190,25 @@ void gic_init(void)
 	else
 		map_v2(node);
 	start_distributor();
-	log_info("gic: v%u, %u interrupts, %u of them messages", v3 ? 3 : 2, nr_lines,
-		 msi_end - next_msi);
+	log_info("gic: v%u, %u lines", v3 ? 3 : 2, nr_lines);
+	if (v3)
+		lpi_init(node, gicd);
+	else
+		v2m_init(node, nr_lines);
 }
 
-/* This CPU's redistributor. */
-static volatile char *own_redistributor(void)
+/* This CPU's redistributor, and where it is. */
+static volatile char *own_redistributor(paddr_t *base)
 {
 	u64 self = smp_affinity(read_sysreg(mpidr_el1));
 
 	self = (self >> 8 & 0xff000000) | (self & 0xffffff);
-	for (unsigned i = 0; i < REGIONS_MAX && regions[i]; i++)
-		for (u64 at = 0; at + GICR_FRAMES <= region_sizes[i];) {
-			volatile char *r = regions[i] + at;
+	for (const struct region *in = regions; in < regions + REGIONS_MAX && in->regs; in++)
+		for (u64 at = 0; at + GICR_FRAMES <= in->size;) {
+			volatile char *r = in->regs + at;
 			u32 type = mmio_read32(r + GICR_TYPER);
 
+			*base = in->base + at;
 			if (mmio_read32(r + GICR_TYPER + 4) == self)
 				return r;
 			if (type & GICR_TYPER_LAST)
@@ -234,7 +220,8 @@ static volatile char *own_redistributor(void)
 
 static void init_cpu_v3(void)
 {
-	volatile char *r = own_redistributor();
+	paddr_t base;
+	volatile char *r = own_redistributor(&base);
 
 	mmio_write32(r + GICR_WAKER, mmio_read32(r + GICR_WAKER) & ~(u32)WAKER_SLEEP);
 	wait_clear(r + GICR_WAKER, WAKER_ASLEEP);
@@ -248,6 +235,7 @@ static void init_cpu_v3(void)
 		icc_write(ICC_IGRPEN0, 1);
 	icc_write(ICC_IGRPEN1, 1);
 	isb();
+	lpi_init_cpu(r, base);
 }
 
 static void init_cpu_v2(void)
@@ -291,14 +279,52 @@ void arch_ipi_send(unsigned cpu, enum ipi_kind kind)
 
 void arch_irq_mask(unsigned irq)
 {
-	if (irq >= GIC_SPI_BASE && irq < nr_lines)
+	if (irq >= GIC_LPI_IRQ)
+		lpi_set_masked(irq, true);
+	else if (irq >= GIC_SPI_BASE && irq < nr_lines)
 		mmio_write32(gicd + GICD_ICENABLER + irq / 32 * 4, 1u << irq % 32);
 }
 
 void arch_irq_unmask(unsigned irq)
 {
-	if (irq >= GIC_SPI_BASE && irq < nr_lines)
+	if (irq >= GIC_LPI_IRQ)
+		lpi_set_masked(irq, false);
+	else if (irq >= GIC_SPI_BASE && irq < nr_lines)
 		mmio_write32(gicd + GICD_ISENABLER + irq / 32 * 4, 1u << irq % 32);
+}
+
+/* What is pending moves along (IHI 0048, 4.3.12); but QEMU leaves it with the CPU it came for. */
+static void route_v2(unsigned irq, unsigned cpu)
+{
+	unsigned word = irq / 32 * 4;
+	u32 bit = 1u << irq % 32, pending = mmio_read32(gicd + GICD_ISPENDR + word) & bit;
+
+	*(volatile u8 *)(gicd + GICD_ITARGETSR + irq) = cpu_target[cpu];
+	mmio_write32(gicd + GICD_ICPENDR + word, pending);
+	mmio_write32(gicd + GICD_ISPENDR + word, pending);
+}
+
+int gic_route(unsigned irq, unsigned cpu)
+{
+	if (cpu >= arch_cpu_count() || irq < GIC_SPI_BASE)
+		return -EINVAL;
+	if (irq >= GIC_LPI_IRQ)
+		return lpi_route(irq, cpu);
+	if (irq >= nr_lines)
+		return -EINVAL;
+	if (v3)
+		mmio_write64(gicd + GICD_IROUTER + 8 * irq, smp_cpu_id(cpu));
+	else
+		route_v2(irq, cpu);
+	return 0;
+}
+
+void gic_raise(unsigned irq)
+{
+	if (irq >= GIC_LPI_IRQ)
+		lpi_raise(irq);
+	else if (irq >= GIC_SPI_BASE && irq < nr_lines)
+		mmio_write32(gicd + GICD_ISPENDR + irq / 32 * 4, 1u << irq % 32);
 }
 
 /* Shared lines only; the controller knows no falling edges and low levels. Lines are set up one by one. */
@@ -307,33 +333,27 @@ int arch_irq_setup(unsigned irq, bool level, bool active_low)
 	volatile char *config = gicd + GICD_ICFGR + irq / 16 * 4;
 	u32 bit = 2u << irq % 16 * 2;
 
-	if (irq < GIC_SPI_BASE || irq >= nr_lines || irq >= NR_IRQS || active_low)
+	if (irq < GIC_SPI_BASE || irq >= nr_lines || active_low)
 		return -EINVAL;
 	mmio_write32(config, level ? mmio_read32(config) & ~bit : mmio_read32(config) | bit);
-	if (v3) {
-		mmio_write32(gicd + GICD_IROUTER + 8 * irq, (u32)smp_cpu_id(0));
-		mmio_write32(gicd + GICD_IROUTER + 8 * irq + 4, (u32)(smp_cpu_id(0) >> 32));
-	} else {
-		*(volatile u8 *)(gicd + GICD_ITARGETSR + irq) = cpu_target[0];
-	}
-	return 0;
+	mmio_write32(gicd + GICD_ICPENDR + irq / 32 * 4, 1u << irq % 32); /* of an owner before */
+	return gic_route(irq, 0);
 }
 
-int arch_msi_alloc(unsigned *irq, u64 *address, u32 *data)
+int arch_msi_alloc(u32 requester, struct arch_msi *out)
 {
-	unsigned n = __atomic_load_n(&next_msi, __ATOMIC_RELAXED);
 	int error;
 
-	do {
-		if (n >= msi_end)
-			return -ENOSPC;
-	} while (!__atomic_compare_exchange_n(&next_msi, &n, n + 1, false, __ATOMIC_RELAXED,
-					      __ATOMIC_RELAXED));
-	error = arch_irq_setup(n, false, false);
-	if (error)
-		return error;
-	*irq = n;
-	*address = msi_frame + 0x40;
-	*data = n;
-	return 0;
+	if (lpi_present())
+		return lpi_alloc(requester, out);
+	error = v2m_alloc(out);
+	return error ? error : arch_irq_setup(out->irq, false, false);
+}
+
+void arch_msi_free(unsigned irq)
+{
+	if (irq >= GIC_LPI_IRQ)
+		lpi_free(irq);
+	else
+		v2m_free(irq);
 }

@@ -2,11 +2,12 @@
  * PCI configuration space (ECAM), and the virtio devices behind registers in memory, both from the device tree.
  *
  * ECAM is mapped bus by bus on first use, by the thread that enumerates. Bindings: pci-host-ecam-generic,
- * virtio,mmio. Manual: PCIe, 7.2.2.
+ * virtio,mmio, pci-msi (msi-map). Manual: PCIe, 7.2.2.
  */
 #include <arch/pci.h>
 #include <mm/vmalloc.h>
 #include "dt.h"
+#include "gic_msi.h"
 
 #define ECAM_BUS_SIZE 0x100000
 
@@ -14,10 +15,15 @@ static volatile char *ecam_bus[256]; /* [a] mapped on first use */
 static paddr_t ecam; /* [I] of bus first_bus; 0: none */
 static u32 first_bus, last_bus; /* [I] */
 
+static int host_node(void)
+{
+	return fdt_compatible(&device_tree, FDT_NONE, "pci-host-ecam-generic");
+}
+
 bool arch_pci_present(void)
 {
 	const struct fdt *f = &device_tree;
-	int node = fdt_compatible(f, FDT_NONE, "pci-host-ecam-generic");
+	int node = host_node();
 	u64 base, size;
 
 	if (!fdt_reg(f, node, 0, &base, &size) || size < ECAM_BUS_SIZE)
@@ -64,6 +70,25 @@ void arch_pci_write(u8 bus, u8 devfn, unsigned offset, unsigned size, u32 v)
 		*(volatile u16 *)p = (u16)v;
 	else
 		*(volatile u32 *)p = v;
+}
+
+int pci_msi_controller(u32 requester, u32 *device)
+{
+	const struct fdt *f = &device_tree;
+	int host = host_node();
+	u32 mask = ~0u, row[4];
+
+	(void)fdt_cell(f, host, "msi-map-mask", 0, &mask);
+	for (unsigned i = 0; fdt_cell(f, host, "msi-map", i, &row[i % 4]); i++) {
+		if (i % 4 != 3 || (requester & mask) - row[0] >= row[3])
+			continue;
+		*device = row[2] + ((requester & mask) - row[0]);
+		return fdt_by_phandle(f, row[1]);
+	}
+	*device = requester;
+	if (fdt_prop(f, host, "msi-map", NULL) || !fdt_cell(f, host, "msi-parent", 0, &row[0]))
+		return FDT_NONE;
+	return fdt_by_phandle(f, row[0]);
 }
 
 bool arch_virtio_mmio(unsigned i, struct arch_virtio_mmio *out)

@@ -18,6 +18,7 @@
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <sched/thread.h>
+#include "cache.h"
 #include "features.h"
 #include "psci.h"
 #include "smp.h"
@@ -72,17 +73,6 @@ static bool wait_up(unsigned cpu)
 	return true;
 }
 
-/* To memory, past this CPU's caches. */
-static void clean_to_memory(const void *p, size_t n)
-{
-	const char *end = (const char *)p + n;
-
-	for (const char *at = ALIGN_DOWN((const char *)p, cpu_features.dline); at < end;
-	     at += cpu_features.dline)
-		asm volatile("dc civac, %0" : : "r"(at) : "memory");
-	dsb(sy);
-}
-
 int arch_cpu_start(unsigned cpu)
 {
 	struct thread *idle = *per_cpu_ptr(cpu, current_thread);
@@ -92,7 +82,7 @@ int arch_cpu_start(unsigned cpu)
 		.stack = (uintptr_t)idle->stack + KSTACK_SIZE,
 		.cpu = cpu,
 	};
-	clean_to_memory(&secondary_boot, sizeof(secondary_boot));
+	cache_clean(&secondary_boot, sizeof(secondary_boot));
 	if (psci_cpu_on(cpu_ids[cpu], virt_to_phys(secondary_start)))
 		return -EIO;
 	return wait_up(cpu) ? 0 : -ETIMEDOUT;

@@ -4,13 +4,14 @@
  * A line's number is its GSI, its vector GSI + VECTOR_IRQ_BASE; all go to the boot CPU. ISA lines follow
  * the firmware's overrides for trigger and polarity. Messages use irq numbers from IRQ_MSI_BASE on, and
  * have no mask here (the device has): arch_irq_mask() on one does nothing. ioapic_lock guards the index
- * and data registers; it is taken in interrupts. Manual: 82093AA; ACPI 6.4, 5.2.12.5.
+ * and data registers and the messages' numbers; it is taken in interrupts. Manual: 82093AA; ACPI 6.4, 5.2.12.5.
  */
 #include <arch/irq.h>
 #include <arch/pte.h>
 #include <asm/apic.h>
 #include <core/spinlock.h>
 #include <debug/klog.h>
+#include <lib/bitmap.h>
 #include <lib/errno.h>
 #include <mm/vmalloc.h>
 #include "acpi.h"
@@ -23,14 +24,15 @@
 #define REDIR_LEVEL 0x8000
 #define REDIR_ACTIVE_LOW 0x2000
 #define MSI_ADDRESS 0xfee00000
+#define NR_MSI (IRQ_MSI_LAST - IRQ_MSI_BASE + 1)
 
 static struct ioapic {
 	volatile u32 *regs; /* [I] mapped; index at 0, data at word 4 */
 	u32 gsi_base, lines; /* [I] */
 } ioapics[ACPI_MAX_IOAPICS];
 static unsigned nr_ioapics; /* [I] */
-static unsigned next_msi = IRQ_MSI_BASE; /* [a] */
 static struct spinlock ioapic_lock = SPINLOCK_INIT("ioapic", RANK_DRIVER);
+static DECLARE_BITMAP(msi_used, NR_MSI); /* [x] ioapic_lock */
 
 static u32 ioapic_read(struct ioapic *io, u32 reg)
 {
@@ -149,17 +151,27 @@ int arch_irq_setup(unsigned irq, bool level, bool active_low)
 	return 0;
 }
 
-int arch_msi_alloc(unsigned *irq, u64 *address, u32 *data)
+int arch_msi_alloc(u32 requester, struct arch_msi *out)
 {
-	unsigned n = __atomic_load_n(&next_msi, __ATOMIC_RELAXED);
+	irqflags_t flags = spin_lock_irqsave(&ioapic_lock);
+	unsigned n = (unsigned)bitmap_find_first_zero(msi_used, NR_MSI);
 
-	do {
-		if (n > IRQ_MSI_LAST)
-			return -ENOSPC;
-	} while (!__atomic_compare_exchange_n(&next_msi, &n, n + 1, false, __ATOMIC_RELAXED,
-					      __ATOMIC_RELAXED));
-	*irq = n;
-	*address = MSI_ADDRESS | (cpu_apic_id[0] & 0xff) << 12;
-	*data = n + VECTOR_IRQ_BASE;
+	(void)requester; /* every device's writes are taken alike */
+	if (n < NR_MSI)
+		bitmap_set(msi_used, n);
+	spin_unlock_irqrestore(&ioapic_lock, flags);
+	if (n == NR_MSI)
+		return -ENOSPC;
+	out->irq = IRQ_MSI_BASE + n;
+	out->address = MSI_ADDRESS | (cpu_apic_id[0] & 0xff) << 12;
+	out->data = out->irq + VECTOR_IRQ_BASE;
 	return 0;
+}
+
+void arch_msi_free(unsigned irq)
+{
+	irqflags_t flags = spin_lock_irqsave(&ioapic_lock);
+
+	bitmap_clear(msi_used, irq - IRQ_MSI_BASE);
+	spin_unlock_irqrestore(&ioapic_lock, flags);
 }

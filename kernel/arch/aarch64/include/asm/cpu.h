@@ -38,6 +38,19 @@ static inline void mmio_write32(volatile void *reg, u32 v)
 	*(volatile u32 *)reg = v;
 }
 
+static inline u64 mmio_read64(const volatile void *reg)
+{
+	u64 v = *(const volatile u64 *)reg;
+
+	asm volatile("dmb oshld" : : : "memory");
+	return v;
+}
+static inline void mmio_write64(volatile void *reg, u64 v)
+{
+	asm volatile("dmb oshst" : : : "memory");
+	*(volatile u64 *)reg = v;
+}
+
 /* What the kernel asks of a CPU; the bit is set when the feature is there and switched on. */
 enum cpu_feature {
 	CPUF_PAN, /* privileged access never */

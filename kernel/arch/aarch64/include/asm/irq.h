@@ -2,6 +2,8 @@
 #pragma once
 #include <lib/types.h>
 
+#define NR_IRQS 512 /* shared lines, and from GIC_LPI_IRQ on messages: asm/gic.h */
+
 #define DAIF_I 0x80ul
 
 static __always_inline irqflags_t arch_irq_save(void)

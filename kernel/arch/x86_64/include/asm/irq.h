@@ -2,6 +2,8 @@
 #pragma once
 #include <lib/types.h>
 
+#define NR_IRQS 256
+
 #define X86_FLAGS_IF 0x200ul
 
 static __always_inline irqflags_t arch_irq_save(void)
