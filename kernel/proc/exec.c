@@ -318,8 +318,7 @@ static void reset_thread(struct thread *t)
 	struct thread_proc *tp = t->tp;
 
 	tp->altstack_sp = 0;
-	tp->altstack_size = 0;
-	tp->altstack_flags = SS_DISABLE;
+	tp->altstack_size = 0; /* its flags stay, as on Linux */
 	tp->robust_list = 0;
 	tp->clear_child_tid = tp->set_child_tid = 0;
 	tp->restart.fn = NULL;

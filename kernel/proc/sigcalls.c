@@ -43,7 +43,7 @@ void signal_altstack_get(struct sigaltstack *out, uptr_t user_sp)
 	out->flags = signal_altstack_flags(user_sp) | (tp->altstack_flags & (int)SS_AUTODISARM);
 }
 
-int signal_altstack_set(const struct sigaltstack *ss, uptr_t user_sp, size_t smallest)
+int signal_altstack_set(const struct sigaltstack *ss, uptr_t user_sp)
 {
 	struct thread_proc *tp = current->tp;
 	int mode = ss->flags & ~(int)SS_AUTODISARM;
@@ -56,20 +56,13 @@ int signal_altstack_set(const struct sigaltstack *ss, uptr_t user_sp, size_t sma
 		tp->altstack_sp = 0;
 		tp->altstack_size = 0;
 	} else {
-		if (ss->size < smallest)
+		if (ss->size < MINSIGSTKSZ)
 			return -ENOMEM;
 		tp->altstack_sp = ss->sp;
 		tp->altstack_size = ss->size;
 	}
 	tp->altstack_flags = ss->flags;
 	return 0;
-}
-
-void signal_altstack_restore(uptr_t sp, size_t size, int flags, uptr_t user_sp)
-{
-	struct sigaltstack ss = { .sp = sp, .size = size, .flags = flags };
-
-	signal_altstack_set(&ss, user_sp, 0);
 }
 
 /* --- kill(2) --- */

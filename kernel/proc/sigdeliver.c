@@ -332,13 +332,20 @@ static u64 mask_to_restore(struct thread_proc *tp)
 	return saved ? tp->saved_mask : tp->sigmask;
 }
 
-/* What the frame shows as uc_stack. */
-static void describe_altstack(struct signal_delivery *d, const struct thread_proc *tp, uptr_t sp)
+/*
+ * Where the frame goes, and what it shows as uc_stack. As on Linux a handler starts on the alternate stack
+ * afresh where no frame would begin on it: the red zone counts as used.
+ */
+static void choose_stack(struct signal_delivery *d, const struct thread_proc *tp, uptr_t sp)
 {
-	d->altstack_sp = tp->altstack_sp;
-	d->altstack_size = tp->altstack_size;
-	d->altstack_flags = signal_altstack_flags(sp) | (tp->altstack_flags & (int)SS_AUTODISARM);
-	d->use_altstack = (d->flags & SA_ONSTACK) && tp->altstack_size && !on_altstack(tp, sp);
+	uptr_t below = sp - STACK_RED_ZONE;
+
+	d->altstack = (struct sigaltstack){ .sp = tp->altstack_sp,
+					    .flags = tp->altstack_flags,
+					    .size = tp->altstack_size };
+	d->on_altstack = on_altstack(tp, sp);
+	d->use_altstack = (d->flags & SA_ONSTACK) && tp->altstack_size && !on_altstack(tp, below);
+	d->top = d->use_altstack ? tp->altstack_sp + tp->altstack_size : below;
 }
 
 static void frame_failed(int sig)
@@ -381,13 +388,13 @@ static void run_handler(struct regs *regs, const struct taken *s)
 	if (in_syscall(regs))
 		restart_before_handler(regs, &s->action);
 	regs_clear_syscall(regs);
-	describe_altstack(&d, tp, regs_sp(regs));
+	choose_stack(&d, tp, regs_sp(regs));
 	if (arch_signal_push(regs, &d)) {
 		frame_failed(s->sig);
 		return;
 	}
 	tp->frame_lost = 0;
-	if (tp->altstack_flags & (int)SS_AUTODISARM) {
+	if ((tp->altstack_flags & (int)SS_AUTODISARM) && !INJECT("autodisarm_ignored")) {
 		tp->altstack_sp = 0;
 		tp->altstack_size = 0;
 		tp->altstack_flags = SS_DISABLE;

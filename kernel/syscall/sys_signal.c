@@ -90,18 +90,16 @@ long sys_rt_sigreturn(void)
 {
 	struct regs *regs = arch_thread_regs(current);
 	struct thread_proc *tp = current->tp;
-	uptr_t sp;
-	size_t size;
-	int flags;
+	struct sigaltstack alt;
 	u64 mask;
 
-	if (arch_signal_pop(regs, &mask, &sp, &size, &flags)) {
+	if (arch_signal_pop(regs, &mask, &alt)) {
 		signal_force(SIGSEGV, SI_KERNEL, 0);
 		return 0;
 	}
 	signal_set_mask(mask);
 	tp->restart.fn = NULL;
-	signal_altstack_restore(sp, size, flags, regs_sp(regs));
+	signal_altstack_set(&alt, regs_sp(regs)); /* as it was if that makes no sense */
 	return regs_syscall_result(regs);
 }
 
@@ -117,7 +115,7 @@ long sys_sigaltstack(uptr_t ss, uptr_t old)
 		return -EFAULT;
 	signal_altstack_get(&old_stack, user_sp);
 	if (ss)
-		error = signal_altstack_set(&new_stack, user_sp, MINSIGSTKSZ);
+		error = signal_altstack_set(&new_stack, user_sp);
 	if (!error && old && copy_obj_to_user(old, &old_stack))
 		return -EFAULT;
 	return error;

@@ -206,7 +206,7 @@ CHILD_PROGRAM(check_signals)
 	OK(sigpending(&set));
 	CHECK(sigismember(&set, SIGTERM));
 	OK(sigaltstack(NULL, &ss));
-	CHECK(ss.ss_flags & SS_DISABLE);
+	CHECK_EQ(ss.ss_flags, (int)(SS_DISABLE | SS_AUTODISARM)); /* the flag stays */
 	return 0;
 }
 
@@ -218,7 +218,7 @@ static void handler(int sig)
 TEST(exec_signals, "exec resets handlers, keeps ignored, blocked and pending signals")
 {
 	static char alt[32768];
-	stack_t ss = { .ss_sp = alt, .ss_size = sizeof(alt) };
+	stack_t ss = { .ss_sp = alt, .ss_flags = (int)SS_AUTODISARM, .ss_size = sizeof(alt) };
 	pid_t pid = xfork();
 
 	if (pid == 0) {

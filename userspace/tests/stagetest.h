@@ -97,6 +97,9 @@ extern int verbose; /* -v */
 		v_;                                                                                \
 	})
 
+#ifndef SS_AUTODISARM /* a flag of sigaltstack(2) that not every C library names */
+#define SS_AUTODISARM (1u << 31)
+#endif
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define PAGE 4096ul
 

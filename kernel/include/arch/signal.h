@@ -1,9 +1,9 @@
 /* The arch contract: signal frames on the user stack, laid out as Linux does on the port. */
 #pragma once
 #include <lib/types.h>
+#include <uapi/signal.h>
 
 struct regs;
-struct siginfo;
 
 /* What delivery has decided; filled by kernel/proc/signal. */
 struct signal_delivery {
@@ -11,10 +11,10 @@ struct signal_delivery {
 	uptr_t handler, restorer;
 	u64 flags; /* SA_* */
 	u64 saved_mask; /* to be restored by sigreturn */
-	uptr_t altstack_sp; /* sigaltstack as uc_stack shows it */
-	size_t altstack_size;
-	int altstack_flags;
+	struct sigaltstack altstack; /* as it was set: uc_stack */
 	bool use_altstack; /* SA_ONSTACK, one is set and the thread is not on it */
+	bool on_altstack; /* the interrupted code was on it */
+	uptr_t top; /* the frame goes below: the alternate stack's end, or what is in use of this one */
 	const struct siginfo *info;
 };
 
@@ -28,7 +28,7 @@ int arch_signal_push(struct regs *regs, const struct signal_delivery *d);
  * Pops a frame: restores registers and FPU from the user stack, gives back the mask and the alternate
  * stack. 0 or -EFAULT/-EINVAL for a frame that no handler could have been entered with.
  */
-int arch_signal_pop(struct regs *regs, u64 *mask, uptr_t *alt_sp, size_t *alt_size, int *alt_flags);
+int arch_signal_pop(struct regs *regs, u64 *mask, struct sigaltstack *alt);
 
 /* MINSIGSTKSZ of the port with this CPU's FPU state, for AT_MINSIGSTKSZ. */
 size_t arch_signal_frame_min(void);

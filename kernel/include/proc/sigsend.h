@@ -16,7 +16,5 @@ long signal_kill(s32 pid, int sig, const struct siginfo *info);
 long signal_kill_thread(s32 tgid, s32 tid, int sig, const struct siginfo *info); /* tgid 0: any */
 
 void signal_altstack_get(struct sigaltstack *out, uptr_t user_sp);
-/* 0, -EPERM on it, -EINVAL flags, -ENOMEM smaller than `smallest`. */
-int signal_altstack_set(const struct sigaltstack *ss, uptr_t user_sp, size_t smallest);
-/* What sigreturn found in the frame: put back unless it makes no sense. */
-void signal_altstack_restore(uptr_t sp, size_t size, int flags, uptr_t user_sp);
+/* 0, -EPERM on it, -EINVAL flags, -ENOMEM smaller than MINSIGSTKSZ. */
+int signal_altstack_set(const struct sigaltstack *ss, uptr_t user_sp);

@@ -202,21 +202,21 @@ static int altstack_rules(struct stage *s)
 
 	signal_altstack_get(&now, 0x7000000);
 	STAGE_CHECK_EQ(s, now.flags, SS_DISABLE);
-	STAGE_CHECK_EQ(s, signal_altstack_set(&ss, 0x7000000, MINSIGSTKSZ), 0);
+	STAGE_CHECK_EQ(s, signal_altstack_set(&ss, 0x7000000), 0);
 	signal_altstack_get(&now, 0x7000000);
 	STAGE_CHECK_EQ(s, now.flags, 0);
 	signal_altstack_get(&now, 0x11000);
 	STAGE_CHECK_EQ(s, now.flags, SS_ONSTACK);
-	STAGE_CHECK_EQ(s, signal_altstack_set(&ss, 0x11000, MINSIGSTKSZ), -EPERM);
+	STAGE_CHECK_EQ(s, signal_altstack_set(&ss, 0x11000), -EPERM);
 	ss.flags = 64;
-	STAGE_CHECK_EQ(s, signal_altstack_set(&ss, 0x7000000, MINSIGSTKSZ), -EINVAL);
+	STAGE_CHECK_EQ(s, signal_altstack_set(&ss, 0x7000000), -EINVAL);
 	ss.flags = 0;
 	ss.size = MINSIGSTKSZ - 1;
-	STAGE_CHECK_EQ(s, signal_altstack_set(&ss, 0x7000000, MINSIGSTKSZ), -ENOMEM);
+	STAGE_CHECK_EQ(s, signal_altstack_set(&ss, 0x7000000), -ENOMEM);
 	signal_altstack_get(&now, 0x7000000);
 	STAGE_CHECK_EQ(s, now.size, 8192);
 	ss.flags = SS_DISABLE;
-	STAGE_CHECK_EQ(s, signal_altstack_set(&ss, 0x7000000, MINSIGSTKSZ), 0);
+	STAGE_CHECK_EQ(s, signal_altstack_set(&ss, 0x7000000), 0);
 	signal_altstack_get(&now, 0x11000);
 	STAGE_CHECK_EQ(s, now.flags, SS_DISABLE);
 	return 0;

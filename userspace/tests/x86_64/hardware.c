@@ -4,6 +4,7 @@
  * nothing else.
  */
 #include "../stagetest.h"
+#include "port.h"
 #include <asm/prctl.h>
 #include <cpuid.h>
 #include <ucontext.h>
@@ -154,6 +155,44 @@ TEST(x86_bad_handler, "a handler at an address that cannot be is SIGSEGV")
 		}
 		CHECK_KILLED(pid, SIGSEGV);
 	}
+}
+
+static char *volatile frame_at;
+
+static void find_frame(int sig, siginfo_t *si, void *uc)
+{
+	(void)sig, (void)si;
+	frame_at = PORT_FRAME_START(si, uc);
+}
+
+/* Where the frame of SIGUSR1 begins if it comes while the stack pointer is this. */
+static char *frame_from(char *sp)
+{
+	long rax = SYS_kill;
+
+	frame_at = NULL;
+	__asm__ volatile("movq %%rsp, %%rbx; movq %3, %%rsp; syscall; movq %%rbx, %%rsp"
+			 : "+a"(rax)
+			 : "D"((long)getpid()), "S"((long)SIGUSR1), "r"(sp)
+			 : "rbx", "rcx", "r11", "memory");
+	CHECK_EQ(rax, 0);
+	return frame_at;
+}
+
+TEST(x86_altstack_red_zone, "the red zone counts when a frame is put on the alternate stack")
+{
+	static char area[4][16384] __attribute__((aligned(4096)));
+	char *base = area[2], *end = area[3];
+	char *top;
+
+	OK(sigaltstack(&(stack_t){ base, 0, (size_t)(end - base) }, NULL));
+	on_siginfo(SIGUSR1, find_frame, SA_ONSTACK);
+	top = frame_from(area[1]);
+	CHECK(top > base && top < end);
+	CHECK(frame_from(top) < top); /* on it: goes on below */
+	CHECK(frame_from(base + 128) == top); /* nothing of it is left: from its end again */
+	CHECK(frame_from(end + 64) < top); /* below the red zone it is on it */
+	CHECK(frame_from(end + 192) == top);
 }
 
 TEST(x86_segment_bases, "arch_prctl sets the bases of FS and GS for this thread alone")

@@ -30,11 +30,6 @@ struct esr_record {
 	struct record head;
 	u64 esr;
 };
-struct user_stack {
-	u64 sp;
-	s32 flags, pad;
-	u64 size;
-};
 struct sigcontext {
 	u64 fault_address;
 	u64 x[31];
@@ -45,7 +40,7 @@ struct sigcontext {
 struct signal_frame {
 	struct siginfo info;
 	u64 flags, link;
-	struct user_stack stack;
+	struct sigaltstack stack;
 	u64 sigmask;
 	u64 unused[16]; /* room for more signals, and alignment */
 	struct sigcontext mc;
@@ -101,7 +96,7 @@ static int put_frame(uptr_t at, const struct regs *regs, const struct signal_del
 	if (!from)
 		f.info = *d->info;
 	f.flags = f.link = 0;
-	f.stack = (struct user_stack){ d->altstack_sp, d->altstack_flags, 0, d->altstack_size };
+	f.stack = d->altstack;
 	f.sigmask = d->saved_mask;
 	for (unsigned i = 0; i < ARRAY_SIZE(f.unused); i++)
 		f.unused[i] = 0;
@@ -111,14 +106,18 @@ static int put_frame(uptr_t at, const struct regs *regs, const struct signal_del
 	return copy_to_user(at + from, (const char *)&f + from, sizeof(f) - from);
 }
 
+/*
+ * A frame larger than what is left of the alternate stack goes below its base, and is written if memory is
+ * there: as Linux on arm64, which checks only that all of it is user addresses (arch/arm64/kernel/signal.c,
+ * get_sigframe(); the bound that x86 has since 5.14 was not added there).
+ */
 int arch_signal_push(struct regs *regs, const struct signal_delivery *d)
 {
-	uptr_t sp = d->use_altstack ? d->altstack_sp + d->altstack_size : regs->sp;
 	struct frame_record record = { regs->x[29], regs->x[30] };
-	uptr_t record_at = ALIGN_DOWN(sp - sizeof(record), 16);
+	uptr_t record_at = ALIGN_DOWN(d->top - sizeof(record), 16);
 	uptr_t at = record_at - FRAME_SIZE;
 
-	if (sp > USER_TOP || at > sp)
+	if (d->top > USER_TOP || at > d->top)
 		return -EFAULT;
 	if (put_frame(at, regs, d) || put_records(at + RECORDS_AT) ||
 	    copy_obj_to_user(record_at, &record))
@@ -186,7 +185,7 @@ static bool restore_context(struct regs *r, const struct sigcontext *mc)
 	return !(mc->pstate & (PSR_MODE | PSR_D | PSR_A | PSR_I | PSR_F));
 }
 
-int arch_signal_pop(struct regs *regs, u64 *mask, uptr_t *alt_sp, size_t *alt_size, int *alt_flags)
+int arch_signal_pop(struct regs *regs, u64 *mask, struct sigaltstack *alt)
 {
 	uptr_t at = regs->sp, fpu_at;
 	struct signal_frame f;
@@ -204,9 +203,7 @@ int arch_signal_pop(struct regs *regs, u64 *mask, uptr_t *alt_sp, size_t *alt_si
 	if (error)
 		return error;
 	*mask = f.sigmask;
-	*alt_sp = f.stack.sp;
-	*alt_size = f.stack.size;
-	*alt_flags = f.stack.flags;
+	*alt = f.stack;
 	return 0;
 }
 

@@ -15,7 +15,6 @@
 #include <sched/thread.h>
 #include <uapi/signal.h>
 
-#define RED_ZONE 128
 #define UC_FP_XSTATE 1
 #define UC_SIGCONTEXT_SS 2
 #define UC_STRICT_RESTORE_SS 4
@@ -31,14 +30,9 @@ struct sigcontext {
 	u64 fpstate;
 	u64 reserved[8];
 };
-struct user_stack {
-	u64 sp;
-	s32 flags, pad;
-	u64 size;
-};
 struct ucontext {
 	u64 flags, link;
-	struct user_stack stack;
+	struct sigaltstack stack;
 	struct sigcontext mc;
 	u64 sigmask;
 };
@@ -86,33 +80,33 @@ static void fill_context(struct sigcontext *mc, const struct regs *r, uptr_t fps
 		mc->reserved[i] = 0;
 }
 
-static uptr_t frame_stack(const struct regs *regs, const struct signal_delivery *d)
+/*
+ * Does the frame lie on the alternate stack, if it was to? As Linux, which since 5.14 refuses one that does not
+ * (arch/x86/kernel/signal.c, get_sigframe()): its lowest address is above the base.
+ */
+static bool within_altstack(const struct signal_delivery *d, uptr_t at)
 {
-	if (d->use_altstack)
-		return d->altstack_sp + d->altstack_size;
-	return regs->sp - RED_ZONE;
+	if (!d->use_altstack && !d->on_altstack)
+		return true;
+	return at > d->altstack.sp && at - d->altstack.sp <= d->altstack.size;
 }
 
 int arch_signal_push(struct regs *regs, const struct signal_delivery *d)
 {
-	uptr_t sp = frame_stack(regs, d), fp_at, at;
+	uptr_t sp = d->top, fp_at, at;
 	struct signal_frame f;
 
 	fp_at = ALIGN_DOWN(sp - fpu_frame_size(), 64);
 	/* At the handler's first instruction, sp + 8 is a multiple of 16, as after a call. */
 	at = ALIGN_DOWN(fp_at - FRAME_SIZE, 16) - 8;
-	if (sp >= USER_TOP || at > sp)
-		return -EFAULT;
-	/* A frame that would leave the alternate stack it is on, or was put on, is refused. */
-	if (d->altstack_size && sp > d->altstack_sp && sp <= d->altstack_sp + d->altstack_size &&
-	    at < d->altstack_sp)
+	if (sp >= USER_TOP || at > sp || !within_altstack(d, at))
 		return -EFAULT;
 
 	f.restorer = d->restorer;
 	f.uc.link = 0;
 	f.uc.flags =
 		UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (cpu_has(CPUF_XSAVE) ? UC_FP_XSTATE : 0);
-	f.uc.stack = (struct user_stack){ d->altstack_sp, d->altstack_flags, 0, d->altstack_size };
+	f.uc.stack = d->altstack;
 	f.uc.sigmask = d->saved_mask;
 	fill_context(&f.uc.mc, regs, fp_at, d->saved_mask);
 	if (INJECT("signal.saved_sp") && d->use_altstack)
@@ -160,7 +154,7 @@ static void restore_context(struct regs *r, const struct sigcontext *mc)
 	regs_clear_syscall(r);
 }
 
-int arch_signal_pop(struct regs *regs, u64 *mask, uptr_t *alt_sp, size_t *alt_size, int *alt_flags)
+int arch_signal_pop(struct regs *regs, u64 *mask, struct sigaltstack *alt)
 {
 	struct ucontext uc;
 
@@ -173,13 +167,11 @@ int arch_signal_pop(struct regs *regs, u64 *mask, uptr_t *alt_sp, size_t *alt_si
 		return -EFAULT;
 	restore_context(regs, &uc.mc);
 	*mask = uc.sigmask;
-	*alt_sp = uc.stack.sp;
-	*alt_size = uc.stack.size;
-	*alt_flags = uc.stack.flags;
+	*alt = uc.stack;
 	return 0;
 }
 
 size_t arch_signal_frame_min(void)
 {
-	return ALIGN_UP(FRAME_SIZE + fpu_frame_size() + RED_ZONE + 64 + 16, 16);
+	return ALIGN_UP(FRAME_SIZE + fpu_frame_size() + STACK_RED_ZONE + 64 + 16, 16);
 }

@@ -18,6 +18,8 @@
 
 /* The smallest stack that sigaltstack(2) takes. */
 #define MINSIGSTKSZ 5120
+/* Bytes below the stack pointer that are in use: none, AAPCS64, universal stack constraints. */
+#define STACK_RED_ZONE 0
 
 struct stat {
 	u64 st_dev;

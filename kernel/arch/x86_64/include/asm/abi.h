@@ -18,6 +18,8 @@
 
 /* The smallest stack that sigaltstack(2) takes. */
 #define MINSIGSTKSZ 2048
+/* Bytes below the stack pointer that are in use: System V ABI, 3.2.2. */
+#define STACK_RED_ZONE 128
 
 struct stat {
 	u64 st_dev;
