@@ -24,6 +24,11 @@ from .conftest import BUILD, REPO
 SCRIPT = REPO / "scripts" / "gdb_session.sh"
 ARM_BUILD = os.environ.get("O_AARCH64", "build/aarch64")
 ARM_CC = "aarch64-linux-gnu-gcc"
+LOADER_AND_LIBRARY = {
+    "x86_64": ("/lib64/ld-linux-x86-64.so.2:/lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu/libc.so.6:/lib/libc.so.6"),
+    "aarch64": tuple(f"/usr/aarch64-linux-gnu/lib/{name}:/lib/{name}" for name in ("ld-linux-aarch64.so.1", "libc.so.6")),
+}
+KINDS = {"static": ("-static", "-no-pie"), "static-pie": ("-static-pie", "-fPIE"), "dynamic": ("-pie", "-fPIE")}
 pytestmark = pytest.mark.skipif(shutil.which("gdb") is None, reason="gdb is not installed (scripts/setup.sh debug)")
 
 PROGRAM = """\
@@ -116,6 +121,12 @@ def arm() -> str:
     return "aarch64"
 
 
+def added(kind: str, arch: str) -> list[str]:
+    """What a program of this kind needs in the guest."""
+    found = LOADER_AND_LIBRARY[arch] if kind == "dynamic" else ()
+    return [word for text in found for word in ("--add", text)]
+
+
 def within(limit_s: float, body: Callable[[], Any]) -> Any:
     began = time.monotonic()
     found = body()
@@ -173,9 +184,10 @@ def test_from_reset_to_a_stage_on_aarch64(sessions: Sessions, arm: str) -> None:
     assert "stage enosys is running" in sessions.cmd("arm", "cairn stage")["output"]
 
 
-def test_user_program_on_aarch64(sessions: Sessions, arm: str, program: Callable[..., str]) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_user_program_on_aarch64(sessions: Sessions, arm: str, program: Callable[..., str], kind: str) -> None:
     """By symbol, with threads on four CPUs; the kernel is seen by the commands from a CPU in user mode."""
-    words = ("--smp", "4", "--break", "triple", "--", program("-static", "-no-pie", cc=ARM_CC))
+    words = ("--smp", "4", *added(kind, arm), "--break", "triple", "--", program(*KINDS[kind], cc=ARM_CC))
     reply = sessions.start("armuser", *words, arch=arm)
     assert reply["where"].startswith("triple ") and int(reply["pc"], 16) >> 48 == 0, reply
     assert "in main (argc=" in sessions.cmd("armuser", "bt")["output"]
@@ -191,9 +203,9 @@ def test_user_program_on_aarch64(sessions: Sessions, arm: str, program: Callable
     assert sum("CPU#" in line for line in sessions.cmd("armuser", "info threads")["output"].splitlines()) == 4
 
 
-@pytest.mark.parametrize("flags", [("-static", "-no-pie"), ("-static-pie", "-fPIE")])
-def test_user_program_by_symbol(sessions: Sessions, program: Callable[..., str], flags: tuple[str, ...]) -> None:
-    words = ("--smp", "2", "--break", "triple", "--", program(*flags))
+@pytest.mark.parametrize("kind", KINDS)
+def test_user_program_by_symbol(sessions: Sessions, program: Callable[..., str], kind: str) -> None:
+    words = ("--smp", "2", *added(kind, "x86_64"), "--break", "triple", "--", program(*KINDS[kind]))
     reply = sessions.start("user", *words)
     assert reply["where"].startswith("triple "), reply
     assert int(reply["pc"], 16) >> 47 == 0
