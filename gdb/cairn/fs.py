@@ -29,8 +29,9 @@ def dentry_name(dentry: Obj) -> str:
 
 
 def path_of(mount: Obj | None, dentry: Obj) -> str:
-    """The path from the topmost mount down."""
-    seen = walk.Seen(f"parents of dentry {dentry.addr:#x}", DEPTH_MAX)
+    """The path from the topmost mount down. A bind mount has its root dentry in another mount too, maybe above itself."""
+    name = f"parents of dentry {dentry.addr:#x}"
+    seen, mounts = walk.Seen(name, DEPTH_MAX), walk.Seen(f"{name}: mounts", DEPTH_MAX)
     parts: list[str] = []
     while True:
         seen.add(dentry.addr)
@@ -40,7 +41,8 @@ def path_of(mount: Obj | None, dentry: Obj) -> str:
                 break
             point = mount.follow("mountpoint", f"mountpoint of {mount.what}")
             assert point
-            mount, dentry = above, point
+            mounts.add(mount.addr)
+            mount, dentry, seen = above, point, walk.Seen(name, DEPTH_MAX)
             continue
         parent = dentry.follow("parent", f"parent of dentry {dentry.addr:#x}")
         if not parent or parent.addr == dentry.addr:

@@ -147,6 +147,9 @@ def one_trace(thread: Obj, report: Report, user: bool, lines: bool) -> None:
     if tasks.ended(thread):
         report.note(f"{tasks.title(thread)} has ended: its kernel stack is gone")
         return
+    if tasks.unborn(thread):
+        report.note(f"{tasks.title(thread)} is still being made: it has never run")
+        return
     pc, fp, doing, registers = frame_start(thread)
     table = report.table(tasks.title(thread), f"{tasks.title(thread)}, {doing}:")
     if registers is not None and port.cpu_user_mode(registers):

@@ -134,6 +134,11 @@ def ended(thread: Obj) -> bool:
     return state_name(thread) == "TS_DEAD" and not thread.num("on_cpu")
 
 
+def unborn(thread: Obj) -> bool:
+    """In the list, and still being made: never started, with nothing on its stack."""
+    return not thread.num("arch.sp") and not thread.num("se.queued") and running_on(thread) is None
+
+
 def stack_of(thread: Obj) -> tuple[int, int]:
     """The thread's kernel stack. CairnError when it cannot be one."""
     low, high = thread.num("stack"), thread.num("arch.stack_top")

@@ -309,7 +309,7 @@ def test_files(answers: dict[str, dict[str, Any]]) -> None:
     paths = [row["path"] for row in rows(answers["files 1"], "files")]
     assert "/dev/console" in paths and "/tmp/a-file" in paths and any("timerfd" in path for path in paths)
     assert sum(path.startswith("pipe:[") for path in paths) == 2
-    assert [row["path"] for row in rows(answers["mounts"], "mounts")] == ["/", "/dev"]
+    assert [row["path"] for row in rows(answers["mounts"], "mounts")] == ["/", "/tmp", "/tmp/all", "/dev"]
 
 
 def test_signals(answers: dict[str, dict[str, Any]]) -> None:
@@ -434,6 +434,7 @@ def test_before_the_kernel_runs(port: Port, tmp_path: Path) -> None:
     assert all("has not set up its page tables yet" in text for text in said[: len(commands)]), said
     started = said[len(commands) + len(start) :]
     assert "kernel_main" in started[1] and "kernel_main" in started[2] and "nothing written" in started[4], started
+    assert "never initialised" in started[3] and "no damage: cpu 0 is in kernel_main+0x0. Continue" in started[3], started
     assert "kernel_main" in started[-2] and started[-1] == "cairn bt: cpu 1 is not online", started
 
 
