@@ -6,10 +6,14 @@ import json
 import os
 import pty
 import random
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from xtask.guest.rundir import ROOT
 
@@ -147,3 +151,39 @@ def test_console_as_terminal(tmp_path: Path) -> None:
         os.write(master, b"\x01x")
         assert child.wait(10) == 0
     os.close(master)
+
+
+# --- scripts/run-arm64-graphics.sh ------------------------------------------------------------------------
+
+GRAPHICS = "run-arm64-graphics.sh"
+
+
+@pytest.fixture
+def graphics(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The script in a tree whose xtask says how it was called."""
+    for name in ("scripts", "xtask", "build/debian/arm64/bin"):
+        (tmp_path / name).mkdir(parents=True)
+    shutil.copy(ROOT / "scripts" / GRAPHICS, tmp_path / "scripts")
+    (tmp_path / "build/debian/arm64/bin/busybox").touch(0o755)
+    (tmp_path / "xtask/__main__.py").write_text("import sys\nprint(*sys.argv[1:])\n")
+
+    def call(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([tmp_path / "scripts" / GRAPHICS, *words], capture_output=True, text=True, check=False)
+
+    return call
+
+
+@pytest.mark.parametrize("words,variant", [((), "release"), (("release",), "release"), (("debug",), "debug")])
+def test_graphics_script_chooses_the_build(
+    graphics: Callable[..., subprocess.CompletedProcess[str]], words: tuple[str, ...], variant: str
+) -> None:
+    head = f"run --arch aarch64 --variant {variant} --graphics"
+    assert graphics(*words, "--smp", "2", "--", "./a", "b").stdout == f"{head} --smp 2 -- ./a b\n"
+    shell = graphics(*words, "--smp", "2").stdout
+    assert shell.startswith(f"{head} --smp 2 --add build/debian/arm64/bin/busybox:/bin/sh ")
+    assert shell.endswith(" -- build/debian/arm64/bin/busybox sh\n")
+
+
+def test_graphics_script_refuses_other_words(graphics: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    done = graphics("inject")
+    assert done.returncode == 2 and "[release|debug]" in done.stderr and not done.stdout
