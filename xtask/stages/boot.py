@@ -39,6 +39,7 @@ class Boot:
     directory: Path
     wall_s: float
     evidence: Evidence
+    arch: str
 
     @property
     def exit_code(self) -> int:
@@ -164,6 +165,6 @@ def boot(plan: Plan, directory: Path, launcher: Launcher, nonce: str, progress: 
             watch.index.close()
             session.close()
     if not runner.exit_code():
-        return Boot(runner, directory, wall_s, Evidence())
+        return Boot(runner, directory, wall_s, Evidence(), plan.spec.machine.arch)
     evidence = Evidence(serial, last_lines(directory / "qemu.stderr"), cpus)
-    return Boot(runner, directory, wall_s, evidence)
+    return Boot(runner, directory, wall_s, evidence, plan.spec.machine.arch)

@@ -84,6 +84,7 @@ def failure_lines(boot: Boot, symbols: Symbols) -> list[str]:
     lines = [""]
     bad = [r for r in runner.results.values() if r.status in (FAIL, TIMEOUT)]
     last = [runner.current] if runner.current and runner.current in bad else []
+    port = "" if boot.arch == "x86_64" else f"--arch {boot.arch} "
     bad = last + [r for r in bad if r not in last]  # what ended the run comes first
     for result in bad[:STAGES_SHOWN]:
         stage = result.stage
@@ -91,7 +92,7 @@ def failure_lines(boot: Boot, symbols: Symbols) -> list[str]:
         lines.append(f"  why:   {result.detail or 'no reason was given'}")
         lines.append(f"  means: {stage.meaning}")
         lines.append(f"  look:  {stage.where}")
-        lines.append(f"  again: python3 -m xtask boot-stages --only {stage.id}")
+        lines.append(f"  again: python3 -m xtask boot-stages {port}--only {stage.id}")
     if len(bad) > STAGES_SHOWN:
         lines.append(f"and {len(bad) - STAGES_SHOWN} more failed stages (their lines are above)")
     if runner.cause:

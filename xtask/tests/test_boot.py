@@ -28,10 +28,10 @@ from .fake import Die, FakeGuest, Halt, Played, Say, Sleep, Step
 NONCE = "feedfacefeedface"
 
 
-def play(tmp_path: Path, steps: list[Step]) -> tuple[Boot, FakeGuest]:
+def play(tmp_path: Path, steps: list[Step], arch: str = "x86_64") -> tuple[Boot, FakeGuest]:
     kernel = tmp_path / "kernel"
     kernel.write_bytes(b"")
-    spec = GuestSpec(find_machine("x86_64", None), kernel, None, f"nonce={NONCE}")
+    spec = GuestSpec(find_machine(arch, None), kernel, None, f"nonce={NONCE}")
     rows = log.table()
     launcher = Played(lambda nonce: steps)
     directory = rundir.create(tmp_path / "runs")
@@ -85,6 +85,13 @@ def test_hang_is_named_with_its_evidence(tmp_path: Path) -> None:
         assert wanted in text
     assert "last words" in text and "RIP=ffffffff80001234" in text
     assert "inject-nmi" in guest.asked
+
+
+def test_the_command_that_does_it_again_is_of_the_port(tmp_path: Path) -> None:
+    for arch, words in (("x86_64", "boot-stages --only gamma"), ("aarch64", "boot-stages --arch aarch64 --only gamma")):
+        (tmp_path / arch).mkdir()
+        done, _ = play(tmp_path / arch, [Say("events", upto("gamma")), Die(-9)], arch)
+        assert f"  again: python3 -m xtask {words}\n" in text_of(done) + "\n"
 
 
 def test_panic(tmp_path: Path) -> None:
