@@ -4,7 +4,7 @@
 
 /* Nanoseconds since the boot CPU's start; monotonic and the same on all CPUs. Any context. */
 static inline u64 arch_clock_ns(void);
-/* The counter behind it. */
+/* The counter behind it. The port's, in <asm/time.h>. */
 static inline u64 arch_clock_raw(void);
 /* What arch_clock_ns() was when the counter behind it showed `raw`; for what entry code recorded. */
 static inline u64 arch_clock_raw_ns(u64 raw);
@@ -25,3 +25,17 @@ struct arch_clock_params {
 extern struct arch_clock_params arch_clock_params; /* [I] after arch_init_platform() */
 
 #include <asm/time.h>
+
+static inline u64 arch_clock_raw_ns(u64 raw)
+{
+	u64 delta = raw - arch_clock_params.base;
+
+	return arch_clock_params.base_ns +
+	       (u64)(((unsigned __int128)delta * arch_clock_params.mult) >>
+		     arch_clock_params.shift);
+}
+
+static inline u64 arch_clock_ns(void)
+{
+	return arch_clock_raw_ns(arch_clock_raw());
+}

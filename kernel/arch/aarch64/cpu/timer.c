@@ -11,6 +11,7 @@
 #include <asm/gic.h>
 #include <debug/klog.h>
 #include <debug/panic.h>
+#include "../../common/clock.h"
 #include "dt.h"
 #include "timer.h"
 
@@ -19,25 +20,8 @@
 #define CTL_ENABLE 1
 #define IRQ_VIRTUAL 2 /* its place in the node's list */
 
-struct arch_clock_params arch_clock_params;
 static u64 counts_per_ns; /* [I] fixed point, rounded up */
 u32 gic_timer_irq = 27;
-
-/* The largest shift whose multiplier fits 32 bits. */
-static void set_scale(u64 rate)
-{
-	struct arch_clock_params *p = &arch_clock_params;
-	u32 shift = 32;
-	u64 mult;
-
-	do
-		mult = (1000000000ull << --shift) / rate;
-	while (mult > 0xffffffff);
-	p->mult = (u32)mult;
-	p->shift = shift;
-	p->user_readable = true;
-	counts_per_ns = (rate << RATE_SHIFT) / 1000000000 + 1;
-}
 
 void timer_start(void)
 {
@@ -45,7 +29,10 @@ void timer_start(void)
 
 	write_sysreg(cntv_ctl_el0, 0);
 	arch_clock_params.base = counter_read();
-	set_scale(rate ? rate : RATE_DEFAULT);
+	if (!rate)
+		rate = RATE_DEFAULT;
+	clock_set_rate(rate);
+	counts_per_ns = (rate << RATE_SHIFT) / 1000000000 + 1;
 }
 
 void timer_init(void)
@@ -76,12 +63,4 @@ void arch_timer_arm(u64 deadline_ns)
 			     1);
 	write_sysreg(cntv_ctl_el0, CTL_ENABLE);
 	isb();
-}
-
-void arch_delay_us(unsigned us)
-{
-	u64 end = arch_clock_ns() + us * 1000ull;
-
-	while (arch_clock_ns() < end)
-		cpu_relax();
 }

@@ -12,10 +12,10 @@
 #include <asm/cpu.h>
 #include <debug/klog.h>
 #include <mm/vmalloc.h>
+#include "../../common/clock.h"
 #include "acpi.h"
 #include "tsc.h"
 
-struct arch_clock_params arch_clock_params;
 static u64 hz; /* [I] */
 
 struct reference {
@@ -121,21 +121,6 @@ static void measure(const struct reference *ref, u64 *tsc_rate, u64 *apic_rate)
 	apic_write(APIC_TIMER_INIT, 0);
 }
 
-/* The largest shift whose multiplier fits 32 bits. */
-static void set_scale(u64 rate)
-{
-	struct arch_clock_params *p = &arch_clock_params;
-	u32 shift = 32;
-	u64 mult;
-
-	do
-		mult = (1000000000ull << --shift) / rate;
-	while (mult > 0xffffffff);
-	p->mult = (u32)mult;
-	p->shift = shift;
-	p->user_readable = true;
-}
-
 void tsc_start(void)
 {
 	arch_clock_params.base = tsc_read();
@@ -154,7 +139,7 @@ void tsc_init(void)
 		measure(&ref, &hz, &apic_rate);
 		source = ref.name;
 	}
-	set_scale(hz);
+	clock_set_rate(hz);
 	apic_timer_calibrated(apic_rate, hz);
 	apic_init_cpu(); /* the timer's mode again */
 	log_info("clock: tsc %llu kHz, local timer %llu kHz (%s)", hz / 1000, apic_rate / 1000,
@@ -164,12 +149,4 @@ void tsc_init(void)
 u64 tsc_hz(void)
 {
 	return hz;
-}
-
-void arch_delay_us(unsigned us)
-{
-	u64 end = arch_clock_ns() + us * 1000ull;
-
-	while (arch_clock_ns() < end)
-		cpu_relax();
 }

@@ -16,20 +16,6 @@ static inline u64 arch_clock_raw(void)
 	return counter_read();
 }
 
-static inline u64 arch_clock_raw_ns(u64 raw)
-{
-	u64 delta = raw - arch_clock_params.base;
-
-	return arch_clock_params.base_ns +
-	       (u64)(((unsigned __int128)delta * arch_clock_params.mult) >>
-		     arch_clock_params.shift);
-}
-
-static inline u64 arch_clock_ns(void)
-{
-	return arch_clock_raw_ns(counter_read());
-}
-
 /* The timer's interrupt is a level: it ends here, before timer_dispatch(), which may arm the next one. */
 static __always_inline void timer_quiet(void)
 {

@@ -14,17 +14,3 @@ static inline u64 arch_clock_raw(void)
 {
 	return tsc_read();
 }
-
-static inline u64 arch_clock_raw_ns(u64 raw)
-{
-	u64 delta = raw - arch_clock_params.base;
-
-	return arch_clock_params.base_ns +
-	       (u64)(((unsigned __int128)delta * arch_clock_params.mult) >>
-		     arch_clock_params.shift);
-}
-
-static inline u64 arch_clock_ns(void)
-{
-	return arch_clock_raw_ns(tsc_read());
-}
