@@ -2,8 +2,8 @@
  * The exception table: instructions that may fault on a user address, and where they go on. Entries are
  * emitted beside the code; they are sorted once at boot into a table of absolute addresses.
  */
-#include <asm/entry.h>
-#include <asm/uaccess.h>
+#include <arch/ex_table.h>
+#include <arch/regs.h>
 #include <debug/panic.h>
 #include <lib/sort.h>
 

@@ -4,16 +4,14 @@
  * handler, and an address that cannot be reached goes on at the fixup beside it: byte by byte up to the one
  * that fails, so that the count is exact.
  */
+#include <arch/ex_table.h>
+
 	.text
 
 /* The instruction given may fault, and goes on at \to then. */
 .macro USER to, insn:vararg
 8888:	\insn
-	.pushsection .ex_table, "a"
-	.balign 4
-	.long 8888b - .
-	.long \to - .
-	.popsection
+	EX_TABLE 8888b, \to
 .endm
 
 /* Eight, four, two, one registers of eight bytes, moved from x1 to x0. */

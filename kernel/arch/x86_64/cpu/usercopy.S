@@ -1,17 +1,10 @@
 /*
- * Copies to and from user memory. The C side (usercopy.c) has checked the range; a page that is not
+ * Copies to and from user memory. The C side (arch/common/usercopy.c) has checked the range; a page that is not
  * there is faulted in by the page-fault handler, and an address that cannot be reached goes on at the
  * fixup beside it.
  */
+#include <arch/ex_table.h>
 #include <asm/smap.h>
-
-.macro EX from to
-	.pushsection .ex_table, "a"
-	.balign 4
-	.long \from - .
-	.long \to - .
-	.popsection
-.endm
 
 	.text
 
@@ -36,8 +29,8 @@ user_copy_out:
 	jmp 2b
 5:	movq %rcx, %rax
 	jmp 3b
-	EX 1b 4b
-	EX 2b 5b
+	EX_TABLE 1b, 4b
+	EX_TABLE 2b, 5b
 	.size user_copy_in, . - user_copy_in
 	.size user_copy_out, . - user_copy_out
 
@@ -59,8 +52,8 @@ user_clear:
 	ret
 4:	leaq (%rsi, %rcx, 8), %rcx
 	jmp 2b
-	EX 1b 4b
-	EX 2b 3b
+	EX_TABLE 1b, 4b
+	EX_TABLE 2b, 3b
 	.size user_clear, . - user_clear
 
 /*
@@ -104,8 +97,8 @@ user_copy_string:
 	ret
 7:	movq $-1, %rax
 	jmp 6b
-	EX 2b 4b
-	EX 5b 7b
+	EX_TABLE 2b, 4b
+	EX_TABLE 5b, 7b
 	.size user_copy_string, . - user_copy_string
 
 /* in: rdi string, rsi most bytes to look at. out: rax as above. */
@@ -125,7 +118,7 @@ user_measure_string:
 	ret
 4:	movq $-1, %rax
 	jmp 3b
-	EX 2b 4b
+	EX_TABLE 2b, 4b
 	.size user_measure_string, . - user_measure_string
 
 	.section .note.GNU-stack, "", @progbits

@@ -61,6 +61,7 @@
 .endm
 /* clang-format on */
 #else
+#include <arch/ex_table.h>
 #include <arch/percpu.h>
 #include <arch/regs.h>
 
@@ -85,10 +86,4 @@ void return_bad_ip(struct regs *regs);
 /* First instruction that runs on a new thread's stack. */
 void thread_entry(void);
 void thread_entry_user(void);
-
-/* Where an exception at ip goes on, or 0. Any context. */
-uintptr_t ex_table_find(uintptr_t ip);
-/* Makes regs go on at the fixup of its ip, if there is one. */
-bool ex_fixup(struct regs *regs);
-void ex_table_init(void); /* boot CPU, once: sorts */
 #endif
