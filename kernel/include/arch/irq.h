@@ -2,6 +2,8 @@
 #pragma once
 #include <lib/types.h>
 
+struct regs;
+
 typedef unsigned long irqflags_t;
 
 /* <asm/irq.h>: NR_IRQS, one past the highest number of a line; inline: */
@@ -41,6 +43,10 @@ int arch_msi_alloc(u32 requester, struct arch_msi *out);
 void arch_msi_free(unsigned irq);
 
 void arch_ipi_send(unsigned cpu, enum ipi_kind kind);
+
+/* IPI_STOP has come: leaves regs for arch_cpu_stopped_regs() and stops, if CPUs are being stopped; otherwise (it
+ * may share its interrupt) returns. Interrupts off. */
+void smp_stop_ipi(struct regs *regs);
 
 /* Upcalls, in kernel/entry and kernel/core; interrupts off. */
 void irq_dispatch(unsigned irq); /* a device line */

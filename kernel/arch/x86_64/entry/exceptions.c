@@ -39,7 +39,7 @@ void return_bad_ip(struct regs *regs)
 static void nmi(struct regs *regs)
 {
 	for (unsigned ms = this_cpu() ? 100 : 0;; ms--) {
-		smp_nmi_stop(regs);
+		smp_stop_ipi(regs);
 		if (!ms)
 			break;
 		arch_delay_us(1000);

@@ -6,8 +6,6 @@
 #include <arch/irq.h>
 #include <lib/types.h>
 
-struct regs;
-
 #define GIC_SGI_COUNT 16 /* INTIDs 0 to 15: interrupts between CPUs; the number is enum ipi_kind */
 #define GIC_SPI_BASE 32 /* INTIDs from here on are shared device lines, below it each CPU's own */
 #define GIC_LPI_IRQ 448 /* irq numbers of messages, to NR_IRQS; shared lines are below */
@@ -31,6 +29,3 @@ int gic_route(unsigned irq, unsigned cpu);
 void gic_raise(unsigned irq); /* as if its device had; a line's trigger is an edge. Any context. */
 
 extern u32 gic_timer_irq; /* [I] INTID of the virtual timer, from the device tree */
-
-/* IPI_STOP has come: remembers regs and never returns, if this CPU is to be stopped. */
-void smp_stop_ipi(struct regs *regs);

@@ -4,8 +4,6 @@
 #include <asm/cpu.h>
 #include <asm/vectors.h>
 
-struct regs;
-
 #define APIC_ID 0x020
 #define APIC_VERSION 0x030
 #define APIC_TPR 0x080
@@ -56,6 +54,3 @@ void apic_error(void); /* VECTOR_APIC_ERROR: counts and clears */
 void apic_send_init(u32 dest);
 void apic_send_startup(u32 dest, u8 page);
 extern u32 cpu_apic_id[]; /* [I] by CPU number */
-
-/* Called first by the NMI handler: when this CPU is to be stopped, remembers regs and never returns. */
-void smp_nmi_stop(struct regs *regs);

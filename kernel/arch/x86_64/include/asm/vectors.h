@@ -7,7 +7,7 @@
  *   e0-ef  this CPU's timer, calls between CPUs
  *   ff     spurious (no EOI)
  *
- * IPI_STOP is an NMI: the NMI handler asks smp_nmi_stop() first.
+ * IPI_STOP is an NMI: the NMI handler asks smp_stop_ipi() first.
  */
 #pragma once
 
