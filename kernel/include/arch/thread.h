@@ -13,6 +13,9 @@ struct regs;
 
 #define KSTACK_SIZE (16 * 1024ul)
 
+/* The stack kernel_main starts on (KSTACK_SIZE bytes, guard below): that of idle thread 0. */
+extern char boot_stack[];
+
 #include <asm/thread.h>
 
 /* A new kernel thread: makes the first switch to it call entry(arg) with interrupts on and preemption
@@ -41,7 +44,10 @@ void arch_thread_exec(struct regs *regs, uptr_t ip, uptr_t sp);
 __noreturn void arch_enter_user(void);
 
 /* The user registers of a thread (top of its kernel stack). */
-static inline struct regs *arch_thread_regs(const struct thread *t);
+static inline struct regs *arch_thread_regs(const struct thread *t)
+{
+	return (struct regs *)((const struct arch_thread *)t)->stack_top - 1;
+}
 
 void arch_thread_set_tls(struct thread *t, uptr_t tls);
 uptr_t arch_thread_get_tls(const struct thread *t);

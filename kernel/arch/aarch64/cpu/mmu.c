@@ -1,10 +1,8 @@
 /*
  * The kernel's half of the address space, and the roots of the other half's.
  *
- * arch_mmu_init() replaces the boot tables: all RAM at DIRECT_MAP_BASE with the largest pages, never
- * executable, the image's text and constants read-only there too; the image at KERNEL_BASE in small pages,
- * each section with its own rights; both global. User tables are separate (TTBR0), so a new root is an empty
- * page. Boot CPU, once; no locks. Manual: Arm ARM (DDI 0487), D8.
+ * arch_mmu_init() replaces the boot tables by those that arch/common/kernel_map.c fills. User tables are separate
+ * (TTBR0), so a new root is an empty page. Boot CPU, once; no locks. Manual: Arm ARM (DDI 0487), D8.
  */
 #include <arch/mmu.h>
 #include <asm/boot.h>
@@ -14,6 +12,7 @@
 #include <mm/page.h>
 #include <mm/pgtable.h>
 #include <mm/tlb.h>
+#include "../../common/kernel_map.h"
 #include "debugport.h"
 
 /* CTR_EL0 */
@@ -30,84 +29,16 @@ paddr_t virt_to_phys(const void *va)
 	return a >= KERNEL_BASE ? a - KERNEL_BASE + kernel_phys : a - DIRECT_MAP_BASE;
 }
 
-static int largest_level(vaddr_t va, paddr_t pa, u64 left)
-{
-	for (int level = 2; level > 0; level--) {
-		u64 size = PAGE_SIZE << (9 * level);
-
-		if (left >= size && IS_ALIGNED(va | pa, size))
-			return level;
-	}
-	return 0;
-}
-
-static void map(vaddr_t va, paddr_t pa, u64 size, unsigned prot)
-{
-	while (size) {
-		int level = largest_level(va, pa, size);
-		u64 step = PAGE_SIZE << (9 * level);
-		pte_t *pte;
-
-		if (pgtable_walk_alloc(kernel_root, va, level, &pte))
-			panic("mmu: no table for %#lx", va);
-		pte_write(pte, pte_make(pa, prot | PT_READ | PT_GLOBAL | (level ? PT_HUGE : 0)));
-		va += step;
-		pa += step;
-		size -= step;
-	}
-}
-
-/* A part of the image, at KERNEL_BASE and in the direct map. */
-static void map_section(const char *start, const char *end, unsigned prot)
-{
-	paddr_t pa = virt_to_phys(start);
-	u64 size = (u64)(end - start);
-
-	map((vaddr_t)start, pa, size, prot);
-	map(DIRECT_MAP_BASE + pa, pa, size, prot & ~(unsigned)PT_EXEC);
-}
-
-static void map_image(void)
-{
-	map_section(__text_start, __text_end, PT_EXEC);
-	map_section(__rodata_start, __rodata_end, 0);
-	map_section(__data_start, boot_stack_guard, PT_WRITE);
-	map_section(boot_stack, __bss_end, PT_WRITE);
-	map_section(__ksyms_start, __kernel_end, 0);
-}
-
-/* RAM, with neighbouring ranges joined so that large pages cross their borders. */
-static void map_ram(void)
-{
-	u64 start = 0, end = 0;
-
-	for (unsigned i = 0; i < boot_info.nr_ranges; i++) {
-		const struct memrange *r = &boot_info.ranges[i];
-		u64 base = ALIGN_DOWN(r->base, PAGE_SIZE),
-		    stop = ALIGN_UP(r->base + r->size, PAGE_SIZE);
-
-		if (r->kind == MEM_RESERVED || r->kind == MEM_KERNEL || stop <= end)
-			continue;
-		base = max(base, end);
-		if (base > end) {
-			map(DIRECT_MAP_BASE + start, start, end - start, PT_WRITE);
-			start = base;
-		}
-		end = stop;
-	}
-	map(DIRECT_MAP_BASE + start, start, end - start, PT_WRITE);
-}
-
 void arch_mmu_init(void)
 {
 	extern char replace_low[];
 	void replace_tables(paddr_t root, paddr_t low);
 	paddr_t console = debugport_base();
 
-	map_ram();
-	map_image();
+	kernel_map_all(2, 0);
 	if (console)
-		map(DIRECT_MAP_BASE + console, console, PAGE_SIZE, PT_WRITE | PT_DEVICE);
+		BUG_ON(kernel_map(DIRECT_MAP_BASE + console, console, PAGE_SIZE,
+				  PT_READ | PT_WRITE | PT_DEVICE));
 	dsb(ishst);
 	replace_tables(virt_to_phys(kernel_root), virt_to_phys(replace_low));
 }

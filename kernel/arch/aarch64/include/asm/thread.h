@@ -14,8 +14,3 @@ struct arch_thread {
 	u64 fault_addr;
 	u64 pad_[2]; /* thread->flags is 64 bytes in, as entry assembly knows */
 };
-
-static inline struct regs *arch_thread_regs(const struct thread *t)
-{
-	return (struct regs *)((const struct arch_thread *)t)->stack_top - 1;
-}

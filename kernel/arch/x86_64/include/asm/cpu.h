@@ -184,6 +184,3 @@ static inline bool cpu_has(enum cpu_feature f)
 {
 	return cpu_features.bits >> f & 1;
 }
-
-/* The stack kernel_main starts on (KSTACK_SIZE bytes, guard page below): that of idle thread 0. */
-extern char boot_stack[];

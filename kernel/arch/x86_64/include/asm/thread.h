@@ -13,8 +13,3 @@ struct arch_thread {
 	u32 fault_vector, fault_error;
 	u64 fault_addr;
 };
-
-static inline struct regs *arch_thread_regs(const struct thread *t)
-{
-	return (struct regs *)((const struct arch_thread *)t)->stack_top - 1;
-}
