@@ -1,9 +1,9 @@
 /*
- * PCI configuration space by memory (ECAM, from the MCFG table) or by the two ports of old; and the virtio
- * devices of machines without PCI, from ACPI and from `virtio_mmio.device=SIZE@ADDRESS:IRQ` words.
+ * PCI configuration space by memory (from the MCFG table) or by the two ports of old; and the virtio devices of
+ * machines without PCI, from ACPI and from `virtio_mmio.device=SIZE@ADDRESS:IRQ` words.
  *
- * ECAM is mapped bus by bus on first use under map_lock. The ports are an index and data pair, guarded by
- * port_lock with interrupts off. Manual: PCI 3.0, 3.2.2.3.2; PCIe, 7.2.2; virtio 1.2, 4.2.
+ * The ports are an index and data pair, guarded by port_lock with interrupts off. Manual: PCI 3.0, 3.2.2.3.2;
+ * virtio 1.2, 4.2.
  */
 #include <arch/pci.h>
 #include <asm/cpu.h>
@@ -12,31 +12,22 @@
 #include <lib/errno.h>
 #include <lib/parse.h>
 #include <lib/string.h>
-#include <mm/vmalloc.h>
+#include "../../common/ecam.h"
 #include "acpi.h"
 
 #define CONFIG_ADDRESS 0xcf8
 #define CONFIG_DATA 0xcfc
-#define ECAM_BUS_SIZE 0x100000
 
 static struct spinlock port_lock = SPINLOCK_INIT("pci config", RANK_DRIVER);
-static volatile char *ecam_bus[256]; /* [a] mapped on first use, by the thread that enumerates */
 
 bool arch_pci_present(void)
 {
-	if (acpi_info.ecam)
+	if (acpi_info.ecam) {
+		ecam_set(acpi_info.ecam, acpi_info.ecam_first_bus, acpi_info.ecam_last_bus);
 		return true;
+	}
 	outl(CONFIG_ADDRESS, 0x80000000);
 	return inl(CONFIG_ADDRESS) == 0x80000000;
-}
-
-static volatile char *ecam_address(u8 bus, u8 devfn, unsigned offset)
-{
-	if (!acpi_info.ecam || bus < acpi_info.ecam_first_bus || bus > acpi_info.ecam_last_bus)
-		return NULL;
-	if (!ecam_bus[bus])
-		ecam_bus[bus] = mmio_map(acpi_info.ecam + (u64)bus * ECAM_BUS_SIZE, ECAM_BUS_SIZE);
-	return ecam_bus[bus] ? ecam_bus[bus] + ((u32)devfn << 12) + offset : NULL;
 }
 
 static u32 port_read(u8 bus, u8 devfn, unsigned offset, unsigned size)
@@ -76,27 +67,17 @@ u32 arch_pci_read(u8 bus, u8 devfn, unsigned offset, unsigned size)
 {
 	volatile char *p = ecam_address(bus, devfn, offset);
 
-	if (!p)
-		return port_read(bus, devfn, offset, size);
-	switch (size) {
-	case 1: return *(volatile u8 *)p;
-	case 2: return *(volatile u16 *)p;
-	default: return *(volatile u32 *)p;
-	}
+	return p ? ecam_read(p, size) : port_read(bus, devfn, offset, size);
 }
 
 void arch_pci_write(u8 bus, u8 devfn, unsigned offset, unsigned size, u32 v)
 {
 	volatile char *p = ecam_address(bus, devfn, offset);
 
-	if (!p)
-		port_write(bus, devfn, offset, size, v);
-	else if (size == 1)
-		*(volatile u8 *)p = (u8)v;
-	else if (size == 2)
-		*(volatile u16 *)p = (u16)v;
+	if (p)
+		ecam_write(p, size, v);
 	else
-		*(volatile u32 *)p = v;
+		port_write(bus, devfn, offset, size, v);
 }
 
 #define WORDS_MAX 32
