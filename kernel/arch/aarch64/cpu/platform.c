@@ -4,8 +4,8 @@
  */
 #include <arch/cpu.h>
 #include <asm/entry.h>
-#include <asm/fpu.h>
 #include <asm/gic.h>
+#include "../../common/fpu.h"
 #include "features.h"
 #include "psci.h"
 #include "smp.h"

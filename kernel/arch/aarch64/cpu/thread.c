@@ -10,11 +10,11 @@
 #include <arch/mmu.h>
 #include <arch/thread.h>
 #include <asm/entry.h>
-#include <asm/fpu.h>
 #include <debug/panic.h>
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <sched/thread.h>
+#include "../../common/fpu.h"
 
 BUILD_ASSERT(offsetof(struct regs, x[18]) == REGS_X18);
 BUILD_ASSERT(offsetof(struct regs, x[30]) == REGS_X30);

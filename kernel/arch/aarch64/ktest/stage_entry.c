@@ -2,11 +2,11 @@
 #include <arch/irq.h>
 #include <arch/uaccess.h>
 #include <asm/entry.h>
-#include <asm/fpu.h>
 #include <core/preempt.h>
 #include <debug/stage.h>
 #include <lib/errno.h>
 #include <sched/thread.h>
+#include "../../common/fpu.h"
 
 const char *const vdso_test_names[] = { "__kernel_rt_sigreturn", "__kernel_clock_gettime",
 					"__kernel_gettimeofday", "__kernel_clock_getres", NULL };

@@ -1,23 +1,18 @@
 /*
- * FPU state: saved when a user thread is switched away from, loaded when another one's is in the registers.
+ * FPU state in signal frames, and the state that programs begin with. Whose state is in the registers is
+ * arch/common/fpu.c's.
  *
- * Per CPU, fpu_owner says whose state the registers hold; the thread says on which CPU (fpu_cpu). Both
- * must agree for a load to be left out. While a user thread runs, in user mode or in the kernel, the
- * registers hold its state: signal frames are saved and loaded straight to and from user memory, where
- * an instruction that faults (on its address or on a malformed header) goes on at a fixup. XSAVEOPT leaves
- * out what is unmodified since it was loaded from the same area; states loaded from elsewhere are saved
- * whole. Locks: none, preemption off where stated.
+ * While a user thread runs, in user mode or in the kernel, the registers hold its state: frames are saved and
+ * loaded straight to and from user memory, where an instruction that faults (on its address or on a malformed
+ * header) goes on at a fixup. Locks: none.
  */
-#include <arch/percpu.h>
 #include <arch/uaccess.h>
 #include <asm/cpu.h>
-#include <asm/fpu.h>
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <mm/slab.h>
-#include <sched/thread.h>
+#include "../../common/fpu.h"
 
-#define FX_SIZE 512
 #define HEADER_AT 512 /* XSAVE header: xstate_bv, xcomp_bv, 48 reserved bytes */
 #define MXCSR_AT 24
 #define MXCSR_DEFAULT 0x1f80u
@@ -33,42 +28,11 @@ struct sw_reserved {
 };
 BUILD_ASSERT(sizeof(struct sw_reserved) == FX_SIZE - SW_RESERVED_AT);
 
-static struct kcache *areas; /* [I] */
-static u32 area_size; /* [I] */
 static u32 mxcsr_mask; /* [I] bits a program may set */
-static u8 *initial; /* [I] */
-static DEFINE_PER_CPU(struct arch_thread *, fpu_owner) = NULL;
-
-static void hw_save(void *area)
-{
-	u32 lo = (u32)cpu_features.xcr0, hi = (u32)(cpu_features.xcr0 >> 32);
-
-	if (cpu_has(CPUF_XSAVEOPT))
-		asm volatile("xsaveopt64 (%0)" : : "r"(area), "a"(lo), "d"(hi) : "memory");
-	else if (cpu_has(CPUF_XSAVE))
-		asm volatile("xsave64 (%0)" : : "r"(area), "a"(lo), "d"(hi) : "memory");
-	else
-		asm volatile("fxsave64 (%0)" : : "r"(area) : "memory");
-}
-
-static void hw_load_some(const void *area, u64 features)
-{
-	u32 lo = (u32)features, hi = (u32)(features >> 32);
-
-	if (cpu_has(CPUF_XSAVE))
-		asm volatile("xrstor64 (%0)" : : "r"(area), "a"(lo), "d"(hi) : "memory");
-	else
-		asm volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
-}
-
-static void hw_load(const void *area)
-{
-	hw_load_some(area, cpu_features.xcr0);
-}
 
 size_t fpu_frame_size(void)
 {
-	return area_size + (cpu_has(CPUF_XSAVE) ? sizeof(u32) : 0);
+	return fpu_area_size + (cpu_has(CPUF_XSAVE) ? sizeof(u32) : 0);
 }
 
 /* What XSAVE leaves alone and a frame needs: the software bytes, and a header of zeroes. */
@@ -83,79 +47,26 @@ static void frame_init(void)
 		frame_marks.sw = (struct sw_reserved){ .magic1 = MAGIC1,
 						       .extended_size = (u32)fpu_frame_size(),
 						       .xfeatures = cpu_features.xcr0,
-						       .xstate_size = area_size };
+						       .xstate_size = fpu_area_size };
 }
 
 void fpu_init(void)
 {
+	u8 *initial;
 	u32 mask;
 
-	area_size = cpu_has(CPUF_XSAVE) ? cpu_features.xsave_size : FX_SIZE;
-	areas = kcache_create("fpu", area_size, 64);
-	initial = kcache_alloc(areas, ALLOC_ZERO);
+	fpu_area_size = cpu_features.xsave_size;
+	fpu_areas = kcache_create("fpu", fpu_area_size, 64);
+	initial = kcache_alloc(fpu_areas, ALLOC_ZERO);
 	asm volatile("fninit");
 	asm volatile("fxsave64 (%0)" : : "r"(initial) : "memory");
 	memcpy(&mask, initial + 28, sizeof(mask));
 	mxcsr_mask = mask ? mask : 0xffbf;
-	memset(initial, 0, area_size);
+	memset(initial, 0, fpu_area_size);
 	memcpy(initial, &(u16){ FCW_DEFAULT }, sizeof(u16));
 	memcpy(initial + MXCSR_AT, &(u32){ MXCSR_DEFAULT }, sizeof(u32));
+	fpu_initial = initial;
 	frame_init();
-}
-
-int fpu_alloc(struct arch_thread *t)
-{
-	void *area = kcache_alloc(areas, ALLOC_KERNEL);
-
-	if (!area)
-		return -ENOMEM;
-	memcpy(area, initial, area_size);
-	t->fpu_cpu = -1;
-	t->fpu = area;
-	return 0;
-}
-
-int fpu_fork(struct arch_thread *child)
-{
-	if (!current->arch.fpu)
-		return fpu_alloc(child);
-	child->fpu = kcache_alloc(areas, ALLOC_KERNEL);
-	if (!child->fpu)
-		return -ENOMEM;
-	memset(child->fpu, 0, min(area_size, FX_SIZE + 64u));
-	hw_save(child->fpu);
-	return 0;
-}
-
-void fpu_free(struct arch_thread *t)
-{
-	if (t->fpu)
-		kcache_free(areas, t->fpu);
-	t->fpu = NULL;
-	t->fpu_cpu = -1;
-}
-
-void fpu_save(struct arch_thread *t)
-{
-	hw_save(t->fpu);
-	t->fpu_cpu = (s32)this_cpu();
-	this_cpu_write(fpu_owner, t);
-}
-
-void fpu_load(struct arch_thread *t)
-{
-	if (this_cpu_read(fpu_owner) == t && t->fpu_cpu == (s32)this_cpu())
-		return;
-	hw_load(t->fpu);
-	t->fpu_cpu = (s32)this_cpu();
-	this_cpu_write(fpu_owner, t);
-}
-
-void fpu_reset(struct arch_thread *t)
-{
-	hw_load(initial);
-	t->fpu_cpu = (s32)this_cpu();
-	this_cpu_write(fpu_owner, t);
 }
 
 /* The instruction goes on at its fixup for an address out of reach, and for a malformed header. */
@@ -196,7 +107,7 @@ int fpu_save_to_user(uptr_t buf)
 		if (copy_to_user(buf + SW_RESERVED_AT, &frame_marks, sizeof(frame_marks)) ||
 		    hw_save_user(buf))
 			return -EFAULT;
-		return put_user_u32(buf + area_size, MAGIC2);
+		return put_user_u32(buf + fpu_area_size, MAGIC2);
 	}
 	memset(area, 0, sizeof(area));
 	asm volatile("fxsave64 (%0)" : : "r"(area) : "memory");
@@ -211,7 +122,7 @@ static bool has_extended(uptr_t buf, u64 *features)
 
 	if (!cpu_has(CPUF_XSAVE) || (buf & 63) ||
 	    copy_from_user(&sw, buf + SW_RESERVED_AT, sizeof(sw)) || sw.magic1 != MAGIC1 ||
-	    sw.xstate_size != area_size || get_user_u32(&magic2, buf + area_size) ||
+	    sw.xstate_size != fpu_area_size || get_user_u32(&magic2, buf + fpu_area_size) ||
 	    magic2 != MAGIC2)
 		return false;
 	*features = sw.xfeatures & cpu_features.xcr0;
@@ -221,7 +132,7 @@ static bool has_extended(uptr_t buf, u64 *features)
 /* x87 and SSE state from 512 bytes, the rest initial. */
 static int load_legacy(uptr_t buf)
 {
-	u8 *copy = kcache_alloc(areas, ALLOC_ZERO);
+	u8 *copy = kcache_alloc(fpu_areas, ALLOC_ZERO);
 	int error;
 	u32 mxcsr;
 
@@ -231,11 +142,11 @@ static int load_legacy(uptr_t buf)
 	memcpy(&mxcsr, copy + MXCSR_AT, sizeof(mxcsr));
 	if (!error && (mxcsr & ~mxcsr_mask))
 		error = -EINVAL;
-	if (area_size > FX_SIZE)
+	if (fpu_area_size > FX_SIZE)
 		memcpy(copy + HEADER_AT, &(u64){ 3 }, sizeof(u64));
 	if (!error)
-		hw_load(copy);
-	kcache_free(areas, copy);
+		fpu_hw_load(copy);
+	kcache_free(fpu_areas, copy);
 	return error;
 }
 
@@ -245,7 +156,7 @@ int fpu_restore_from_user(uptr_t buf)
 	int error;
 
 	if (!buf) {
-		hw_load(initial);
+		fpu_hw_load(fpu_initial);
 		return 0;
 	}
 	if (!user_range_ok(buf, fpu_frame_size()))
@@ -254,6 +165,7 @@ int fpu_restore_from_user(uptr_t buf)
 		return load_legacy(buf);
 	error = hw_load_user(buf, features);
 	if (error || features != cpu_features.xcr0)
-		hw_load_some(initial, error ? cpu_features.xcr0 : cpu_features.xcr0 & ~features);
+		fpu_hw_load_some(fpu_initial,
+				 error ? cpu_features.xcr0 : cpu_features.xcr0 & ~features);
 	return error;
 }

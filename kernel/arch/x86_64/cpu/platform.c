@@ -6,8 +6,8 @@
 #include <asm/apic.h>
 #include <asm/desc.h>
 #include <asm/entry.h>
-#include <asm/fpu.h>
 #include <debug/panic.h>
+#include "../../common/fpu.h"
 #include "acpi.h"
 #include "features.h"
 #include "ioapic.h"

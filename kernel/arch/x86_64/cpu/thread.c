@@ -10,12 +10,12 @@
 #include <arch/uaccess.h>
 #include <asm/desc.h>
 #include <asm/entry.h>
-#include <asm/fpu.h>
 #include <debug/panic.h>
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <sched/thread.h>
 #include <uapi/prctl.h>
+#include "../../common/fpu.h"
 
 #define FLAGS_USER 0x202 /* interrupts on, and the bit that is always set */
 

@@ -3,10 +3,10 @@
 #include <arch/uaccess.h>
 #include <asm/desc.h>
 #include <asm/entry.h>
-#include <asm/fpu.h>
 #include <debug/stage.h>
 #include <lib/errno.h>
 #include <sched/thread.h>
+#include "../../common/fpu.h"
 
 /* A read at an address no page table can map: a general protection fault, with a fixup. */
 static int read_non_canonical(void)

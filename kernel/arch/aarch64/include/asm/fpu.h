@@ -4,7 +4,6 @@
  * and unannounced, so there is nothing beyond. Manual: Arm ARM, B1.2.1.
  */
 #pragma once
-#include <arch/thread.h>
 #include <lib/types.h>
 
 /* As a signal frame's record has it. */
@@ -15,13 +14,24 @@ struct fpu_state {
 	u64 v[32][2];
 };
 
-void fpu_init(void); /* boot CPU: the cache of areas; after mm_init() */
-int fpu_alloc(struct arch_thread *t); /* area with the initial state. 0, -ENOMEM */
-int fpu_fork(struct arch_thread *child); /* area with a copy of current's state. 0, -ENOMEM */
-void fpu_free(struct arch_thread *t);
-void fpu_save(struct arch_thread *t); /* current's registers → area; preemption off */
-void fpu_load(struct arch_thread *t); /* area → registers unless they hold it; preemption off */
-void fpu_reset(struct arch_thread *current_thread); /* initial state, live; preemption off */
+/* fpu_regs.S */
+void fpu_regs_save(struct fpu_state *to);
+void fpu_regs_load(const struct fpu_state *from);
+
+static __always_inline void fpu_hw_save(void *area)
+{
+	fpu_regs_save(area);
+}
+static __always_inline void fpu_hw_load(const void *area)
+{
+	fpu_regs_load(area);
+}
+static inline void fpu_hw_prepare(void *area)
+{
+	*(struct fpu_state *)area =
+		(struct fpu_state){ .magic = FPSIMD_MAGIC, .size = sizeof(struct fpu_state) };
+}
+
 /* For signal frames: current's state in its area as it is now; and another one, live. */
 const struct fpu_state *fpu_sync(void);
 void fpu_set(const struct fpu_state *state);

@@ -4,16 +4,46 @@
  * frames are. Manual: SDM volume 1, chapter 13.
  */
 #pragma once
-#include <arch/thread.h>
+#include <asm/cpu.h>
+#include <lib/string.h>
 #include <lib/types.h>
 
-void fpu_init(void); /* boot CPU: the cache of areas, the initial state; after mm_init() */
-int fpu_alloc(struct arch_thread *t); /* area with the initial state. 0, -ENOMEM */
-int fpu_fork(struct arch_thread *child); /* area with a copy of current's state. 0, -ENOMEM */
-void fpu_free(struct arch_thread *t);
-void fpu_save(struct arch_thread *t); /* current's registers → area; preemption off */
-void fpu_load(struct arch_thread *t); /* area → registers unless they hold it; preemption off */
-void fpu_reset(struct arch_thread *current_thread); /* initial state, live; preemption off */
+#define FX_SIZE 512
+
+/* XSAVEOPT leaves out what is unmodified since it was loaded from the same area; states loaded from elsewhere are
+ * saved whole. */
+static __always_inline void fpu_hw_save(void *area)
+{
+	u32 lo = (u32)cpu_features.xcr0, hi = (u32)(cpu_features.xcr0 >> 32);
+
+	if (cpu_has(CPUF_XSAVEOPT))
+		asm volatile("xsaveopt64 (%0)" : : "r"(area), "a"(lo), "d"(hi) : "memory");
+	else if (cpu_has(CPUF_XSAVE))
+		asm volatile("xsave64 (%0)" : : "r"(area), "a"(lo), "d"(hi) : "memory");
+	else
+		asm volatile("fxsave64 (%0)" : : "r"(area) : "memory");
+}
+
+static __always_inline void fpu_hw_load_some(const void *area, u64 features)
+{
+	u32 lo = (u32)features, hi = (u32)(features >> 32);
+
+	if (cpu_has(CPUF_XSAVE))
+		asm volatile("xrstor64 (%0)" : : "r"(area), "a"(lo), "d"(hi) : "memory");
+	else
+		asm volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
+}
+
+static __always_inline void fpu_hw_load(const void *area)
+{
+	fpu_hw_load_some(area, cpu_features.xcr0);
+}
+
+/* The header, of which XSAVE writes a part, is behind the first FX_SIZE bytes. */
+static inline void fpu_hw_prepare(void *area)
+{
+	memset(area, 0, min(cpu_features.xsave_size, FX_SIZE + 64u));
+}
 
 /* Signal frames: the state goes to user memory with the marks that say how large it is. */
 size_t fpu_frame_size(void); /* bytes, without alignment (64) */
