@@ -8,7 +8,7 @@
 /*
  * <asm/regs.h> defines struct regs and, inline:
  *   bool  regs_user_mode(const struct regs *)
- *   uptr_t regs_ip(const struct regs *), regs_sp, regs_fp; void regs_set_ip(struct regs *, uptr_t)
+ *   uptr_t regs_ip(const struct regs *), regs_sp, regs_fp; void regs_set_ip(struct regs *, uptr_t), regs_set_sp
  *   unsigned long regs_syscall_nr(r)          number the call was made with (orig); -1: not in a call
  *   unsigned long regs_syscall_arg(r, i)      i in 0..5
  *   long  regs_syscall_result(r); void regs_set_syscall_result(r, long)

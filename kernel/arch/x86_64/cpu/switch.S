@@ -45,13 +45,14 @@ thread_entry:
 	ud2
 	.size thread_entry, . - thread_entry
 
-/* First instruction of a forked thread: its struct regs is at the stack pointer. */
+/* First instruction of a forked thread: its struct regs is above the end of the first frame. */
 	.globl thread_entry_user
 	.type thread_entry_user, @function
 thread_entry_user:
 	movq %rax, %rdi
 	call sched_thread_started
 	cli
+	addq $8, %rsp
 	jmp return_to_user
 	.size thread_entry_user, . - thread_entry_user
 

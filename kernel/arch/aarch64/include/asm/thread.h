@@ -14,3 +14,9 @@ struct arch_thread {
 	u64 fault_addr;
 	u64 pad_[2]; /* thread->flags is 64 bytes in, as entry assembly knows */
 };
+
+/* What switch_stacks() pops for a thread that runs for the first time; x19 and x20 are thread_entry()'s. */
+struct first_frame {
+	u64 fp, ip, x27, x28, x25, x26, x23, x24, x21, x22, function, argument;
+};
+BUILD_ASSERT(sizeof(struct first_frame) == 96);

@@ -27,6 +27,10 @@ static inline uptr_t regs_sp(const struct regs *r)
 {
 	return r->sp;
 }
+static inline void regs_set_sp(struct regs *r, uptr_t sp)
+{
+	r->sp = sp;
+}
 static inline uptr_t regs_fp(const struct regs *r)
 {
 	return r->bp;
