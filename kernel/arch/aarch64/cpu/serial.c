@@ -1,44 +1,24 @@
 /*
  * The serial port of the console: a PL011, received by interrupt, sent polled.
  *
- * Also the kernel log's console, so its lock must never hang a panic: it is given up after a while. The
- * polled one of the first instructions is debugport.c, which has found and started it.
+ * The polled one of the first instructions is debugport.c, which has found and started it. Manual: PL011 (DDI
+ * 0183), 3.3.
  */
 #include <arch/irq.h>
 #include <arch/mmu.h>
 #include <asm/boot.h>
 #include <asm/cpu.h>
 #include <core/irq.h>
-#include <debug/klog.h>
 #include <dev/driver.h>
-#include <dev/serial.h>
+#include <dev/uart.h>
 #include <lib/errno.h>
-#include <lib/string.h>
 #include "debugport.h"
 #include "dt.h"
 #include "pl011.h"
 
-#define LOCK_TRIES 10000000u
 #define SPIN_LIMIT 1000000
 
-static u8 locked; /* [a] */
 static volatile char *regs; /* [I] */
-
-static irqflags_t port_lock(void)
-{
-	irqflags_t flags = arch_irq_save();
-
-	for (unsigned i = 0; i < LOCK_TRIES && __atomic_exchange_n(&locked, 1, __ATOMIC_ACQUIRE);
-	     i++)
-		cpu_relax();
-	return flags;
-}
-
-static void port_unlock(irqflags_t flags)
-{
-	__atomic_store_n(&locked, 0, __ATOMIC_RELEASE);
-	arch_irq_restore(flags);
-}
 
 static void put(const char *s, size_t n)
 {
@@ -50,53 +30,20 @@ static void put(const char *s, size_t n)
 	}
 }
 
-static void port_write(struct serial_port *p, const char *s, size_t n)
+static int get(void)
 {
-	irqflags_t flags = port_lock();
-
-	put(s, n);
-	port_unlock(flags);
-}
-
-/* Log lines, with the carriage returns a terminal wants. */
-static void console_write(const char *s, size_t n)
-{
-	irqflags_t flags = port_lock();
-
-	for (size_t i = 0; i < n;) {
-		const char *nl = memchr(s + i, '\n', n - i);
-		size_t end = nl ? (size_t)(nl - s) : n;
-
-		put(s + i, end - i);
-		i = end;
-		if (nl) {
-			put("\r\n", 2);
-			i++;
-		}
-	}
-	port_unlock(flags);
+	return mmio_read32(regs + PL011_FR) & PL011_FR_RX_EMPTY ? -1
+								: (u8)mmio_read32(regs + PL011_DR);
 }
 
 static bool port_interrupt(unsigned irq, void *arg)
 {
-	struct serial_port *p = arg;
-	u8 buf[64];
-	size_t n = 0;
-
 	mmio_write32(regs + PL011_ICR, PL011_INT_RX | PL011_INT_RX_TIMEOUT);
-	while (!(mmio_read32(regs + PL011_FR) & PL011_FR_RX_EMPTY)) {
-		buf[n++] = (u8)mmio_read32(regs + PL011_DR);
-		if (n == sizeof(buf)) {
-			p->receive(p, buf, n);
-			n = 0;
-		}
-	}
-	if (n)
-		p->receive(p, buf, n);
+	uart_receive(arg);
 	return true;
 }
 
-static int port_start(struct serial_port *p)
+static int port_start(struct uart *u)
 {
 	struct dt_irq line;
 	int error = dt_irq(debugport_node(), 0, &line);
@@ -104,7 +51,7 @@ static int port_start(struct serial_port *p)
 	if (!error)
 		error = arch_irq_setup(line.irq, line.level, line.active_low);
 	if (!error)
-		error = irq_request(line.irq, port_interrupt, p, "serial");
+		error = irq_request(line.irq, port_interrupt, u, "serial");
 	if (!error) {
 		mmio_write32(regs + PL011_IFLS, 0); /* a receive FIFO filled to an eighth */
 		mmio_write32(regs + PL011_IMSC, PL011_INT_RX | PL011_INT_RX_TIMEOUT);
@@ -112,20 +59,25 @@ static int port_start(struct serial_port *p)
 	return error;
 }
 
-static struct serial_port port = {
+static void console_write(const char *s, size_t n);
+static struct uart port = {
 	.name = "ttyAMA0",
 	.devno = 204 << 8 | 64,
-	.write = port_write,
+	.put = put,
+	.get = get,
 	.start = port_start,
+	.console.write = console_write,
 };
-static struct console port_console = { .name = "ttyAMA0", .write = console_write };
+static void console_write(const char *s, size_t n)
+{
+	uart_write_lines(&port, s, n);
+}
 
 DRIVER(serial, DRIVER_BASIC)
 {
 	if (!debugport_base())
 		return 0;
 	regs = phys_to_virt(debugport_base());
-	serial_register(&port);
-	console_register(&port_console);
+	uart_register(&port);
 	return 0;
 }

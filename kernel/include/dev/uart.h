@@ -1,0 +1,29 @@
+/*
+ * Serial ports made of a UART: a driver brings the bytes' way to the wire and from it; this makes a serial port
+ * (dev/serial.h) and a console of the kernel log of it.
+ */
+#pragma once
+#include <debug/klog.h>
+#include <dev/serial.h>
+#include <lib/types.h>
+
+struct uart {
+	/* The driver's; [I]. */
+	const char *name; /* "ttyS0" */
+	dev_t devno;
+	void (*put)(const char *s,
+		    size_t n); /* sends all, polled, giving up on a line that stands still */
+	int (*get)(void); /* the next received byte; -1: none */
+	int (*start)(
+		struct uart *u); /* interrupts for received bytes. 0 or -EXXX. Thread context */
+	struct serial_port port;
+	struct console console; /* write is the driver's: it calls uart_write_lines() */
+	u8 locked; /* [a] */
+};
+
+/* Thread context; the UART is there for good. */
+void uart_register(struct uart *u);
+/* Log lines, with the carriage returns a terminal wants. Any context. */
+void uart_write_lines(struct uart *u, const char *s, size_t n);
+/* Hands on what has come. By the driver's interrupt handler. */
+void uart_receive(struct uart *u);
