@@ -1,6 +1,5 @@
-/* The scale from counts to nanoseconds, and waiting by it. */
+/* The scale between counts and nanoseconds, and waiting by it. */
 #include <arch/cpu.h>
-#include <arch/time.h>
 #include "clock.h"
 
 struct arch_clock_params arch_clock_params;
@@ -18,6 +17,7 @@ void clock_set_rate(u64 rate)
 	p->mult = (u32)mult;
 	p->shift = shift;
 	p->user_readable = true;
+	p->counts_per_ns = (rate << COUNTS_PER_NS_SHIFT) / 1000000000 + 1;
 }
 
 void arch_delay_us(unsigned us)

@@ -1,6 +1,20 @@
 /* The clock that each port makes of a counter: arch_clock_params, <arch/time.h>. */
 #pragma once
+#include <arch/time.h>
 #include <lib/types.h>
+
+#define COUNTS_PER_NS_SHIFT 28
+
+/* The first count at which arch_clock_ns() has reached ns. Any context. */
+static __always_inline u64 clock_count_at(u64 ns)
+{
+	const struct arch_clock_params *c = &arch_clock_params;
+
+	return c->base +
+	       (u64)(((unsigned __int128)(ns - c->base_ns) * c->counts_per_ns) >>
+		     COUNTS_PER_NS_SHIFT) +
+	       1;
+}
 
 /* The counter's rate, counts a second: arch_clock_ns() goes on from arch_clock_params.base at that. Boot CPU,
  * once. */

@@ -21,6 +21,7 @@ struct arch_clock_params {
 	u64 base, base_ns;
 	u32 mult, shift;
 	bool user_readable; /* the counter may be read in user mode */
+	u64 counts_per_ns; /* the way back, for timers: fixed point, rounded up */
 };
 extern struct arch_clock_params arch_clock_params; /* [I] after arch_init_platform() */
 

@@ -15,12 +15,10 @@
 #include "dt.h"
 #include "timer.h"
 
-#define RATE_SHIFT 28
 #define RATE_DEFAULT 62500000
 #define CTL_ENABLE 1
 #define IRQ_VIRTUAL 2 /* its place in the node's list */
 
-static u64 counts_per_ns; /* [I] fixed point, rounded up */
 u32 gic_timer_irq = 27;
 
 void timer_start(void)
@@ -29,10 +27,7 @@ void timer_start(void)
 
 	write_sysreg(cntv_ctl_el0, 0);
 	arch_clock_params.base = counter_read();
-	if (!rate)
-		rate = RATE_DEFAULT;
-	clock_set_rate(rate);
-	counts_per_ns = (rate << RATE_SHIFT) / 1000000000 + 1;
+	clock_set_rate(rate ? rate : RATE_DEFAULT);
 }
 
 void timer_init(void)
@@ -50,17 +45,11 @@ void timer_init(void)
 
 void arch_timer_arm(u64 deadline_ns)
 {
-	const struct arch_clock_params *c = &arch_clock_params;
-
 	if (deadline_ns == ~0ull) {
 		write_sysreg(cntv_ctl_el0, 0);
 		return;
 	}
-	deadline_ns = deadline_ns > c->base_ns ? deadline_ns - c->base_ns : 0;
-	write_sysreg(cntv_cval_el0,
-		     c->base +
-			     (u64)(((unsigned __int128)deadline_ns * counts_per_ns) >> RATE_SHIFT) +
-			     1);
+	write_sysreg(cntv_cval_el0, clock_count_at(deadline_ns));
 	write_sysreg(cntv_ctl_el0, CTL_ENABLE);
 	isb();
 }

@@ -14,11 +14,12 @@
 #include <debug/later.h>
 #include <debug/panic.h>
 #include <mm/vmalloc.h>
+#include "../../common/clock.h"
 
 volatile char *apic_base;
 u32 cpu_apic_id[MAX_CPUS];
 static bool use_deadline;
-static u64 apic_per_ns, tsc_per_ns; /* [I] fixed point */
+static u64 apic_per_ns; /* [I] fixed point */
 static u64 error_count; /* [a] */
 
 #define RATE_SHIFT 28
@@ -83,15 +84,14 @@ u32 apic_id(void)
 	return apic_base ? apic_read(APIC_ID) >> 24 : apic_read(APIC_ID);
 }
 
-void apic_timer_calibrated(u64 apic_hz, u64 tsc_hz)
+void apic_timer_calibrated(u64 hz)
 {
-	apic_per_ns = (apic_hz << RATE_SHIFT) / 1000000000;
-	tsc_per_ns = (tsc_hz << RATE_SHIFT) / 1000000000;
+	apic_per_ns = (hz << RATE_SHIFT) / 1000000000;
 }
 
-static u64 scale(u64 ns, u64 rate)
+static u64 apic_ticks(u64 ns)
 {
-	return (u64)(((unsigned __int128)ns * rate) >> RATE_SHIFT);
+	return (u64)(((unsigned __int128)ns * apic_per_ns) >> RATE_SHIFT);
 }
 
 void arch_timer_arm(u64 deadline_ns)
@@ -99,12 +99,7 @@ void arch_timer_arm(u64 deadline_ns)
 	u64 now, ticks;
 
 	if (use_deadline) {
-		const struct arch_clock_params *c = &arch_clock_params;
-
-		wrmsr(MSR_TSC_DEADLINE,
-		      deadline_ns == ~0ull
-			      ? 0
-			      : max(c->base + scale(deadline_ns - c->base_ns, tsc_per_ns), 1ull));
+		wrmsr(MSR_TSC_DEADLINE, deadline_ns == ~0ull ? 0 : clock_count_at(deadline_ns));
 		return;
 	}
 	if (deadline_ns == ~0ull) {
@@ -112,7 +107,7 @@ void arch_timer_arm(u64 deadline_ns)
 		return;
 	}
 	now = arch_clock_ns();
-	ticks = deadline_ns > now ? scale(deadline_ns - now, apic_per_ns) : 0;
+	ticks = deadline_ns > now ? apic_ticks(deadline_ns - now) : 0;
 	apic_write(APIC_TIMER_INIT, (u32)clamp(ticks + 1, 1ull, 0xffffffffull));
 }
 

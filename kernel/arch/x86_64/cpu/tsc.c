@@ -140,7 +140,7 @@ void tsc_init(void)
 		source = ref.name;
 	}
 	clock_set_rate(hz);
-	apic_timer_calibrated(apic_rate, hz);
+	apic_timer_calibrated(apic_rate);
 	apic_init_cpu(); /* the timer's mode again */
 	log_info("clock: tsc %llu kHz, local timer %llu kHz (%s)", hz / 1000, apic_rate / 1000,
 		 source);

@@ -49,7 +49,7 @@ static __always_inline void apic_eoi(void)
 void apic_init_boot(paddr_t base); /* maps, enables, masks everything; interrupts off */
 void apic_init_cpu(void); /* secondary CPUs */
 u32 apic_id(void);
-void apic_timer_calibrated(u64 apic_hz, u64 tsc_hz); /* from cpu/tsc.c */
+void apic_timer_calibrated(u64 hz); /* from cpu/tsc.c */
 void apic_error(void); /* VECTOR_APIC_ERROR: counts and clears */
 void apic_send_init(u32 dest);
 void apic_send_startup(u32 dest, u8 page);
