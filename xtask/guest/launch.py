@@ -18,6 +18,8 @@ from . import machine as machines
 
 PR_SET_PDEATHSIG = 1
 KILL_WAIT_S = 5.0
+# QEMU tells events only to who has negotiated: a guest that ran before that could stop with nobody told why.
+HELLO, START = b'{"execute":"qmp_capabilities"}\n', b'{"execute":"cont"}\n'
 
 
 class InfraError(Exception):
@@ -79,6 +81,7 @@ class QemuGuest:
             end.close()
         self.pid = self.process.pid
         self._pidfd = os.pidfd_open(self.pid)
+        self.channels[machines.QMP].send(HELLO if "-S" in spec.extra else HELLO + START)
 
     def poll(self) -> int | None:
         return self.process.poll()

@@ -147,6 +147,7 @@ def arguments(spec: GuestSpec, fds: dict[str, int]) -> list[str]:
     args += ["-cpu", spec.cpu or (machine.cpu_icount if spec.icount else machine.cpu)]
     args += ["-smp", str(spec.smp), "-m", spec.mem]
     args += ["-nodefaults", "-no-user-config", "-display", spec.display, "-no-reboot", "-no-shutdown"]
+    args += ["-S"]  # the launcher lets it go
     for name, fd in fds.items():
         args += ["-chardev", f"socket,id={name},fd={fd}"]
     args += ["-serial", f"chardev:{SERIAL}", *machine.events, "-mon", f"chardev={QMP},mode=control"]

@@ -36,7 +36,7 @@ class QmpLines:
 
 
 class Qmp:
-    """The runner's side of the QMP socket. Events met on the way are kept for take_events()."""
+    """Our side of a QMP socket that is negotiated (by the launcher). Events met on the way are kept for take_events()."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -45,7 +45,6 @@ class Qmp:
         self.replies: dict[int, Message] = {}
         self.next_id = 1
         self.closed = False
-        self._send({"execute": "qmp_capabilities", "id": 0})
 
     def _send(self, message: Message) -> None:
         data = json.dumps(message).encode() + b"\n"
