@@ -31,6 +31,7 @@ def run_step(step: sessions.Step, cwd: Path) -> str | None:
     """None when the command did what the document shows, else the difference in words."""
     path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"  # `python3` is this one
     env = {**without_make(os.environ), "PATH": path, "NO_COLOR": "1", "LC_ALL": "C.UTF-8", "COLUMNS": "120"}
+    env["PYTHONUNBUFFERED"] = "1"  # stdout and stderr in the order in which a terminal shows them
     env["CAIRN_STATE"] = str(STATE)
     try:
         done = subprocess.run(
