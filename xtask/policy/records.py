@@ -155,7 +155,10 @@ def signature_problem(record: Record, signers: bytes | None) -> str:
 def sign(record: Record, key: str) -> Record:
     """The record with a signature by the private (or agent-held public) key in file `key`."""
     command = ["ssh-keygen", "-Y", "sign", "-q", "-f", key, "-n", NAMESPACE]
-    done = subprocess.run(command, input=record.text(), capture_output=True, check=False)
+    try:
+        done = subprocess.run(command, input=record.text(), capture_output=True, check=False)
+    except FileNotFoundError:
+        raise RecordError("ssh-keygen is not installed (apt install openssh-client)") from None
     if done.returncode or not done.stdout:
         raise RecordError(f"ssh-keygen: {done.stderr.decode('utf-8', 'replace').strip()}")
     return record._replace(signature=done.stdout.decode("ascii"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import os
 
+import pytest
+
 from xtask.policy import records
 
 from .scratch import WHY, Scratch
@@ -283,6 +285,15 @@ def test_break_glass_is_signed_too(signed: Scratch) -> None:
     assert signed.policy(*words)[0] == 2
     assert signed.policy(*words, "--key", signed.key("mallory"))[0] == 0
     signed.bypassed_by(HOT)
+
+
+def test_signing_needs_ssh_keygen(signed: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = approved_change(signed)
+    record = records.parse((signed.root / path).read_bytes(), path)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(records.RecordError, match="apt install openssh-client"):
+        records.sign(record, signed.key("otto"))
+    assert "not installed" in records.signature_problem(record, b"anybody")
 
 
 # --- Tier 2 ---
