@@ -5,6 +5,7 @@
  * that fails, so that the count is exact.
  */
 #include <arch/ex_table.h>
+#include "copy.h"
 
 	.text
 
@@ -14,12 +15,49 @@
 	EX_TABLE 8888b, \to
 .endm
 
-/* Eight, four, two, one registers of eight bytes, moved from x1 to x0. */
-.macro LOAD_8 reg, at, to
-	USER \to, ldtr \reg, [x1, #\at]
+/* As LOAD and STORE (copy.h), of the user's memory; on at label 9 for an address that cannot be reached, when x1,
+ * \to have not moved on. */
+.macro LOAD_USER bytes
+	.if \bytes == 4
+	USER 9f, ldtr w8, [x1]
+	.else
+	USER 9f, ldtr x8, [x1]
+	.endif
+	.if \bytes >= 16
+	USER 9f, ldtr x9, [x1, #8]
+	.endif
+	.if \bytes >= 32
+	USER 9f, ldtr x10, [x1, #16]
+	USER 9f, ldtr x11, [x1, #24]
+	.endif
+	.if \bytes == 64
+	USER 9f, ldtr x12, [x1, #32]
+	USER 9f, ldtr x13, [x1, #40]
+	USER 9f, ldtr x14, [x1, #48]
+	USER 9f, ldtr x15, [x1, #56]
+	.endif
+	add x1, x1, #\bytes
 .endm
-.macro STORE_8 reg, at, to
-	USER \to, sttr \reg, [x0, #\at]
+.macro STORE_USER bytes, to
+	.if \bytes == 4
+	USER 9f, sttr w8, [\to]
+	.else
+	USER 9f, sttr x8, [\to]
+	.endif
+	.if \bytes >= 16
+	USER 9f, sttr x9, [\to, #8]
+	.endif
+	.if \bytes >= 32
+	USER 9f, sttr x10, [\to, #16]
+	USER 9f, sttr x11, [\to, #24]
+	.endif
+	.if \bytes == 64
+	USER 9f, sttr x12, [\to, #32]
+	USER 9f, sttr x13, [\to, #40]
+	USER 9f, sttr x14, [\to, #48]
+	USER 9f, sttr x15, [\to, #56]
+	.endif
+	add \to, \to, #\bytes
 .endm
 
 /* in: x0 to, x1 from (user's), x2 bytes. out: x0 bytes not copied. */
@@ -28,46 +66,8 @@
 	.balign 16
 user_copy_in:
 	add x6, x0, x2
-	subs x2, x2, #64
-	b.lo 2f
-1:	LOAD_8 x8, 0, 9f
-	LOAD_8 x9, 8, 9f
-	LOAD_8 x10, 16, 9f
-	LOAD_8 x11, 24, 9f
-	LOAD_8 x12, 32, 9f
-	LOAD_8 x13, 40, 9f
-	LOAD_8 x14, 48, 9f
-	LOAD_8 x15, 56, 9f
-	stp x8, x9, [x0]
-	stp x10, x11, [x0, #16]
-	stp x12, x13, [x0, #32]
-	stp x14, x15, [x0, #48]
-	add x0, x0, #64
-	add x1, x1, #64
-	subs x2, x2, #64
-	b.hs 1b
-2:	tbz x2, #5, 3f /* the low bits of x2 are what is left */
-	LOAD_8 x8, 0, 9f
-	LOAD_8 x9, 8, 9f
-	LOAD_8 x10, 16, 9f
-	LOAD_8 x11, 24, 9f
-	stp x8, x9, [x0], #16
-	stp x10, x11, [x0], #16
-	add x1, x1, #32
-3:	tbz x2, #4, 4f
-	LOAD_8 x8, 0, 9f
-	LOAD_8 x9, 8, 9f
-	stp x8, x9, [x0], #16
-	add x1, x1, #16
-4:	tbz x2, #3, 5f
-	LOAD_8 x8, 0, 9f
-	str x8, [x0], #8
-	add x1, x1, #8
-5:	tbz x2, #2, 6f
-	LOAD_8 w8, 0, 9f
-	str w8, [x0], #4
-	add x1, x1, #4
-6:	tst x2, #3
+	COPY LOAD_USER, STORE, x0
+	tst x2, #3
 	b.ne 9f
 	mov x0, xzr
 	ret
@@ -86,54 +86,13 @@ user_copy_in:
 	.balign 16
 user_copy_out:
 	add x6, x0, x2
-	subs x2, x2, #64
-	b.lo 2f
-1:	ldp x8, x9, [x1]
-	ldp x10, x11, [x1, #16]
-	ldp x12, x13, [x1, #32]
-	ldp x14, x15, [x1, #48]
-	STORE_8 x8, 0, 9f
-	STORE_8 x9, 8, 9f
-	STORE_8 x10, 16, 9f
-	STORE_8 x11, 24, 9f
-	STORE_8 x12, 32, 9f
-	STORE_8 x13, 40, 9f
-	STORE_8 x14, 48, 9f
-	STORE_8 x15, 56, 9f
-	add x1, x1, #64
-	add x0, x0, #64
-	subs x2, x2, #64
-	b.hs 1b
-2:	tbz x2, #5, 3f
-	ldp x8, x9, [x1]
-	ldp x10, x11, [x1, #16]
-	STORE_8 x8, 0, 9f
-	STORE_8 x9, 8, 9f
-	STORE_8 x10, 16, 9f
-	STORE_8 x11, 24, 9f
-	add x1, x1, #32
-	add x0, x0, #32
-3:	tbz x2, #4, 4f
-	ldp x8, x9, [x1]
-	STORE_8 x8, 0, 9f
-	STORE_8 x9, 8, 9f
-	add x1, x1, #16
-	add x0, x0, #16
-4:	tbz x2, #3, 5f
-	ldr x8, [x1]
-	STORE_8 x8, 0, 9f
-	add x1, x1, #8
-	add x0, x0, #8
-5:	tbz x2, #2, 6f
-	ldr w8, [x1]
-	STORE_8 w8, 0, 9f
-	add x1, x1, #4
-	add x0, x0, #4
-6:	tst x2, #3
+	sub x7, x1, x0 /* x1 is ahead of x0 when a store fails */
+	COPY LOAD, STORE_USER, x0
+	tst x2, #3
 	b.ne 9f
 	mov x0, xzr
 	ret
-7:	ldrb w8, [x1], #1
+7:	ldrb w8, [x0, x7]
 	USER 10f, sttrb w8, [x0]
 	add x0, x0, #1
 9:	cmp x0, x6
@@ -150,10 +109,10 @@ user_clear:
 	add x6, x0, x1
 	subs x1, x1, #32
 	b.lo 9f
-1:	STORE_8 xzr, 0, 9f
-	STORE_8 xzr, 8, 9f
-	STORE_8 xzr, 16, 9f
-	STORE_8 xzr, 24, 9f
+1:	USER 9f, sttr xzr, [x0]
+	USER 9f, sttr xzr, [x0, #8]
+	USER 9f, sttr xzr, [x0, #16]
+	USER 9f, sttr xzr, [x0, #24]
 	add x0, x0, #32
 	subs x1, x1, #32
 	b.hs 1b
