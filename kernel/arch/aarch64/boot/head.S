@@ -123,10 +123,12 @@ cpu_setup:
 	ubfx x9, \va, #\shift, #9
 	str \value, [\table, x9, lsl #3]
 .endm
-/* \reg := physical address of a boot table as an entry. */
-.macro TABLE_ENTRY reg, symbol
-	adrp \reg, \symbol
-	orr \reg, \reg, #TABLE
+/* The boot table \table leads to \next where va is, by its index at shift; clobbers x1, x2, x9. */
+.macro LINK table, va, shift, next
+	adrp x1, \table
+	adrp x2, \next
+	orr x2, x2, #TABLE
+	SET_ENTRY x1, \va, \shift, x2
 .endm
 
 	.type start, @function
@@ -139,24 +141,16 @@ start:
 	adrp x20, image_header /* physical start of the image */
 	bl clean_tables
 	/* The lower map: L0, L1, L2, one block of 2 MiB. */
-	adrp x1, boot_idmap_l0
-	TABLE_ENTRY x2, boot_idmap_l1
-	SET_ENTRY x1, x20, 39, x2
-	adrp x1, boot_idmap_l1
-	TABLE_ENTRY x2, boot_idmap_l2
-	SET_ENTRY x1, x20, 30, x2
+	LINK boot_idmap_l0, x20, 39, boot_idmap_l1
+	LINK boot_idmap_l1, x20, 30, boot_idmap_l2
 	adrp x1, boot_idmap_l2
 	mov x2, #BLOCK_IDMAP
 	orr x2, x2, x20
 	SET_ENTRY x1, x20, 21, x2
 	/* The upper one: the image in blocks of 2 MiB from KERNEL_BASE on. */
 	ldr x3, =KERNEL_BASE
-	adrp x1, boot_l0
-	TABLE_ENTRY x2, boot_l1
-	SET_ENTRY x1, x3, 39, x2
-	adrp x1, boot_l1
-	TABLE_ENTRY x2, boot_l2
-	SET_ENTRY x1, x3, 30, x2
+	LINK boot_l0, x3, 39, boot_l1
+	LINK boot_l1, x3, 30, boot_l2
 	adrp x1, boot_l2
 	mov x2, #BLOCK_CODE
 	orr x2, x2, x20

@@ -38,6 +38,14 @@ void psci_init(void)
 		(void)fdt_cell(f, node, "cpu_on", 0, &cpu_on);
 }
 
+/* Arguments and results in x0 to x3; the callee may use all the caller-saved ones. */
+#define CALL(insn)                                                                                 \
+	asm volatile(insn " #0"                                                                    \
+		     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)                                      \
+		     :                                                                             \
+		     : "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14",      \
+		       "x15", "x16", "x17", "memory")
+
 static long call(u64 function, u64 a, u64 b, u64 c)
 {
 	register u64 x0 asm("x0") = function;
@@ -46,20 +54,8 @@ static long call(u64 function, u64 a, u64 b, u64 c)
 	register u64 x3 asm("x3") = c;
 
 	switch (method) {
-	case BY_HVC:
-		asm volatile("hvc #0"
-			     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)
-			     :
-			     : "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13",
-			       "x14", "x15", "x16", "x17", "memory");
-		return (long)x0;
-	case BY_SMC:
-		asm volatile("smc #0"
-			     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)
-			     :
-			     : "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13",
-			       "x14", "x15", "x16", "x17", "memory");
-		return (long)x0;
+	case BY_HVC: CALL("hvc"); return (long)x0;
+	case BY_SMC: CALL("smc"); return (long)x0;
 	default: return -1;
 	}
 }
