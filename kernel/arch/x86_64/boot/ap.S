@@ -7,10 +7,8 @@
  * tables (identity map), jumps to ap_entry at the linked address, takes the kernel's tables and the idle
  * thread's stack, and calls smp_secondary_entry(). One CPU at a time: the words it reads are smp.c's.
  */
-#include <asm/mmu.h>
-#include <asm/desc.h>
+#include "longmode.h"
 
-#define PHYS(sym) ((sym) - KERNEL_BASE)
 #define OFF(sym)  ((sym) - ap_trampoline_start)
 
 	.section .rodata
@@ -39,16 +37,7 @@ ap_start32:
 	movl $KERNEL_DS, %eax
 	movl %eax, %ds
 	movl %eax, %ss
-	movl $0x20, %eax /* PAE */
-	movl %eax, %cr4
-	movl $PHYS(boot_pml4), %eax
-	movl %eax, %cr3
-	movl $0xc0000080, %ecx
-	movl $0x901, %eax /* EFER: SCE, LME, NXE */
-	xorl %edx, %edx
-	wrmsr
-	movl $0x80010033, %eax /* PG, WP, NE, ET, MP, PE */
-	movl %eax, %cr0
+	ENTER_LONG_MODE
 	leal OFF(ap_start64)(%esi), %eax
 	movl %eax, OFF(ap_far64)(%esi)
 	ljmpl *OFF(ap_far64)(%esi)
@@ -60,17 +49,14 @@ ap_start64:
 
 	.balign 8
 ap_gdt:
-	.quad 0
-	.quad 0x00cf9b000000ffff /* 08: 32-bit code */
-	.quad 0x00af9b000000ffff /* KERNEL_CS */
-	.quad 0x00cf93000000ffff /* KERNEL_DS */
+	BOOT_SEGMENTS
 ap_gdt_desc:
 	.word . - ap_gdt - 1
 	.long 0
 	.balign 4
 ap_far32:
 	.long 0
-	.word 0x08
+	.word BOOT_CS32
 	.balign 4
 ap_far64:
 	.long 0
@@ -81,16 +67,9 @@ ap_trampoline_end:
 	.type ap_entry, @function
 /* On the boot tables, no stack. Uses everything; never returns. */
 ap_entry:
-	lgdt boot_gdt_desc64(%rip)
+	LOAD_SEGMENTS
 	movq ap_root(%rip), %rax
 	movq %rax, %cr3
-	xorl %eax, %eax
-	movl %eax, %ds
-	movl %eax, %es
-	movl %eax, %fs
-	movl %eax, %gs
-	movl $KERNEL_DS, %eax
-	movl %eax, %ss
 	movq ap_stack(%rip), %rsp
 	movl ap_cpu(%rip), %edi
 	xorl %ebp, %ebp

@@ -9,10 +9,8 @@
  *
  * Runs once, interrupts off. These tables allow everything; arch_mmu_init() replaces them.
  */
-#include <asm/mmu.h>
-#include <asm/desc.h>
+#include "longmode.h"
 
-#define PHYS(sym) ((sym) - KERNEL_BASE)
 #define PVH_MAGIC 0x336ec578
 #define BOOT_STACK_SIZE 16384
 #define COM1 0x3f8
@@ -81,17 +79,7 @@ pvh_entry:
 	movl %eax, PHYS(boot_pml4) + 256 * 8
 	movl $(PHYS(boot_pdpt_high) + PTE_TABLE), PHYS(boot_pml4) + 511 * 8
 
-	movl $PHYS(boot_pml4), %eax
-	movl %eax, %cr3
-	movl $0x20, %eax /* PAE */
-	movl %eax, %cr4
-	movl $0xc0000080, %ecx
-	movl $0x901, %eax /* EFER: SCE, LME, NXE */
-	xorl %edx, %edx
-	wrmsr
-	movl $0x80010033, %eax /* PG, WP, NE, ET, MP, PE */
-	movl %eax, %cr0
-
+	ENTER_LONG_MODE
 	lgdt PHYS(boot_gdt_desc32)
 	ljmp $KERNEL_CS, $PHYS(start64_low)
 
@@ -115,14 +103,7 @@ start64_low:
 
 	.type start64, @function
 start64:
-	lgdt boot_gdt_desc64(%rip)
-	movl $KERNEL_DS, %eax
-	movl %eax, %ss
-	xorl %eax, %eax
-	movl %eax, %ds
-	movl %eax, %es
-	movl %eax, %fs
-	movl %eax, %gs
+	LOAD_SEGMENTS
 	movl $0xc0000101, %ecx /* GS base: the per-CPU template itself */
 	xorl %edx, %edx
 	wrmsr
@@ -144,10 +125,7 @@ msg_cpu:
 
 	.balign 8
 boot_gdt:
-	.quad 0
-	.quad 0x00cf9b000000ffff /* 32-bit code */
-	.quad 0x00af9b000000ffff /* KERNEL_CS */
-	.quad 0x00cf93000000ffff /* KERNEL_DS */
+	BOOT_SEGMENTS
 boot_gdt_end:
 boot_gdt_desc32:
 	.word boot_gdt_end - boot_gdt - 1
