@@ -24,7 +24,7 @@ EXIT_CODES: dict[type[Exception], int] = {
 
 def add_build_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--arch", default="x86_64", help="port: x86_64 (default) or aarch64")
-    parser.add_argument("--machine", help="board: q35 (default) or microvm; aarch64: virt (default) or virt-gic2")
+    parser.add_argument("--machine", help="board: q35 (default) or microvm; aarch64: virt (default), virt-gic2, virt-pci, virt-gic2-pci")
     parser.add_argument("--cpu", metavar="NAME", help="QEMU's name of a CPU (the machine's own)")
     parser.add_argument("--smp", type=int, default=1, metavar="N", help="CPUs, 1 to 8 (1)")
     parser.add_argument("--mem", default="1G", metavar="SIZE", help="memory (1G)")
@@ -37,7 +37,8 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep-logs", type=Path, metavar="DIR", help="run directories go here")
 
 
-def add_graphics_option(parser: argparse.ArgumentParser) -> None:
+def add_device_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--disk", action="append", default=[], type=Path, metavar="IMG", help="a disk, from a file")
     parser.add_argument("--graphics", action="store_true", help="a screen and a keyboard; a window, if there is a display")
 
 

@@ -1,7 +1,7 @@
 # Programs that the guest tests run: static, each from one file; threads64 with both C libraries, where the
 # port has both. programs/ARCH/ holds what is written in the port's own instructions.
 PROGRAMS := $(addprefix $(O)/user/,traced hostile bombs storm threads64 hello-dynamic hello-static-pie gdbstate \
-	crash bench screen) $(if $(MUSL_CC),$(O)/user/threads64-musl)
+	crash bench screen copy) $(if $(MUSL_CC),$(O)/user/threads64-musl)
 PROGRAM_CFLAGS := -O2 -g -fno-omit-frame-pointer -Wall -Wextra -Werror
 
 $(O)/user/%-musl: userspace/programs/%.c

@@ -37,6 +37,7 @@ class Machine:
 
 DEBUGCON = ("-device", "isa-debugcon,iobase=0xe9,chardev=events")
 X86_QEMU = "qemu-system-x86_64"
+PROMPT_PCI: tuple[str, tuple[str, ...]] = (",ioeventfd=off", ())
 PROMPT_MMIO = ("", ("-global", "virtio-mmio.ioeventfd=off"))
 X86_CPU = ("max", "max,-erms,-fsrm")
 ARM_QEMU = "qemu-system-aarch64"
@@ -46,17 +47,21 @@ MODERN_MMIO = ("", (*PROMPT_MMIO[1], "-global", "virtio-mmio.force-legacy=off"))
 ARM_BOOT = ("Image", "events=semihosting")
 
 
-def arm(name: str, board: str, cpu: tuple[str, str], mmio: tuple[str, tuple[str, ...]]) -> Machine:
-    return Machine("aarch64", name, ARM_QEMU, board, *cpu, "device", mmio, SEMIHOSTING, *ARM_BOOT)
+def arm(
+    name: str, board: str, cpu: tuple[str, str], prompt: tuple[str, tuple[str, ...]], virtio: str = "device"
+) -> Machine:
+    return Machine("aarch64", name, ARM_QEMU, board, *cpu, virtio, prompt, SEMIHOSTING, *ARM_BOOT)
 
 
 MACHINES: dict[tuple[str, str], Machine] = {
     (m.arch, m.name): m
     for m in (
-        Machine("x86_64", "q35", X86_QEMU, "q35", *X86_CPU, "pci", (",ioeventfd=off", ()), DEBUGCON),
+        Machine("x86_64", "q35", X86_QEMU, "q35", *X86_CPU, "pci", PROMPT_PCI, DEBUGCON),
         Machine("x86_64", "microvm", X86_QEMU, "microvm,acpi=on", *X86_CPU, "device", PROMPT_MMIO, DEBUGCON),
         arm("virt", "virt,gic-version=3", ARM_CPU, MODERN_MMIO),
         arm("virt-gic2", "virt,gic-version=2", ("max", "max"), PROMPT_MMIO),
+        arm("virt-pci", "virt,gic-version=3", ARM_CPU, PROMPT_PCI, "pci"),
+        arm("virt-gic2-pci", "virt,gic-version=2", ("max", "max"), PROMPT_PCI, "pci"),
     )
 }
 DEFAULT_MACHINE = {"x86_64": "q35", "aarch64": "virt"}

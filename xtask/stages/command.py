@@ -75,7 +75,7 @@ class Live:
 def parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="xtask boot-stages", description=__doc__)
     common.add_build_options(parser)
-    common.add_graphics_option(parser)
+    common.add_device_options(parser)
     parser.add_argument("--only", action="append", default=[], metavar="ID[,ID]", help="only these stages")
     parser.add_argument("--from", dest="first", metavar="ID", help="this stage and those after it")
     parser.add_argument("--json", type=Path, metavar="FILE", help="the result for machines (- for stdout)")
@@ -128,7 +128,7 @@ def make_plan(options: argparse.Namespace, build: Build, initrd: Path) -> Plan:
     machine = find_machine(options.arch, options.machine)
     spec = GuestSpec(
         machine, build.kernel, initrd, "", options.smp, options.mem, kvm=common.use_kvm(options), cpu=options.cpu,
-        graphics=options.graphics,
+        disks=list(options.disk), graphics=options.graphics,
     )  # fmt: skip
     schema = load_schema(ROOT / "kernel" / "debug" / "events.tbl")
     return Plan(spec, table, chosen, Limits(options.factor, total_s=options.timeout), schema)

@@ -196,6 +196,8 @@ def test_arguments_of_the_second_port(tmp_path: Path) -> None:
         assert words[words.index("-append") + 1] == "events=semihosting x y"
         assert "virtio-blk-device,drive=disk0" in words
         assert "enable=on,target=native,chardev=events" in words
+        pci = arguments(spec(tmp_path, machine=find_machine("aarch64", f"{name}-pci"), disks=[tmp_path / "k"]), {})
+        assert pci[2] == words[2] and "virtio-blk-pci,drive=disk0,ioeventfd=off" in pci
     (tmp_path / "Image").unlink()
     with pytest.raises(UsageError):
         check(found)

@@ -2,9 +2,9 @@
  * PCI: enumeration and configuration.
  *
  * Buses are walked depth-first from bus 0 over the bridges as firmware numbered them; BARs are taken as
- * firmware placed them (one it left out is logged and unusable). Interrupts are MSI-X only; INTx routing
- * would need the firmware's byte code. The list of devices is complete before any driver runs and never
- * changes. No locks. Manual: PCI 3.0, 6; PCIe base specification, 7.
+ * firmware placed them. What it left out on the first bus is placed behind those in the port's window, if it has one;
+ * any other is logged and unusable. Interrupts are MSI-X only; INTx routing would need the firmware's byte code. The
+ * list of devices is complete before any driver runs and never changes. No locks. Manual: PCI 3.0, 6; PCIe base specification, 7.
  */
 #include <arch/irq.h>
 #include <debug/klog.h>
@@ -86,9 +86,6 @@ static unsigned read_bar(struct pci_device *d, unsigned i)
 	if (mask_low) {
 		d->bars[i].base = (u64)high << 32 | (low & ~0xfu);
 		d->bars[i].size = ~mask + 1;
-		if (!d->bars[i].base)
-			log_warn("pci: %02x:%02x.%u: firmware placed no BAR %u", d->bus,
-				 d->devfn >> 3, d->devfn & 7, i);
 	}
 	return wide ? 2 : 1;
 }
@@ -232,6 +229,51 @@ void pci_msix_release(struct pci_device *d, unsigned entry, unsigned irq)
 	arch_msi_free(irq);
 }
 
+/* Where a BAR of the window is for the CPU; what firmware placed elsewhere is taken to be the same for both. */
+static paddr_t window_address(const struct arch_pci_window *w, u64 bus)
+{
+	return bus - w->bus < w->size ? w->cpu + (bus - w->bus) : bus;
+}
+
+/* Gives a BAR the first place from *next on, if there is one. */
+static void place_bar(struct pci_device *d, unsigned i, const struct arch_pci_window *w, u64 *next)
+{
+	unsigned reg = PCI_BAR0 + 4 * i;
+	u64 at = ALIGN_UP(*next, d->bars[i].size);
+
+	if (d->bus || at + d->bars[i].size > w->bus + w->size) {
+		log_warn("pci: %02x:%02x.%u: BAR %u has no place", d->bus, d->devfn >> 3,
+			 d->devfn & 7, i);
+		return;
+	}
+	pci_write(d, reg, 4, (u32)at);
+	if ((pci_read(d, reg, 4) & 7) == 4)
+		pci_write(d, reg + 4, 4, (u32)(at >> 32));
+	d->bars[i].base = at;
+	*next = at + d->bars[i].size;
+}
+
+static void place_bars(void)
+{
+	struct arch_pci_window w = {};
+	struct pci_device *d;
+	u64 next;
+
+	(void)arch_pci_window(&w);
+	next = max(w.bus, PAGE_SIZE); /* 0 in a BAR is no place */
+	list_for_each_entry(d, &devices, link)
+		for (unsigned i = 0; i < ARRAY_SIZE(d->bars); i++)
+			if (d->bars[i].base - w.bus < w.size)
+				next = max(next, d->bars[i].base + d->bars[i].size);
+	list_for_each_entry(d, &devices, link)
+		for (unsigned i = 0; i < ARRAY_SIZE(d->bars); i++) {
+			if (d->bars[i].size && !d->bars[i].base)
+				place_bar(d, i, &w, &next);
+			if (d->bars[i].base)
+				d->bars[i].base = window_address(&w, d->bars[i].base);
+		}
+}
+
 DRIVER(pci, DRIVER_BUS)
 {
 	struct bus_set pending = { { 1 } };
@@ -241,5 +283,6 @@ DRIVER(pci, DRIVER_BUS)
 	for (unsigned bus = 0; bus < 256; bus++)
 		if (pending.bits[bus / 64] >> bus % 64 & 1)
 			scan_bus((u8)bus, &pending);
+	place_bars();
 	return 0;
 }

@@ -11,6 +11,14 @@ bool arch_pci_present(void);
 u32 arch_pci_read(u8 bus, u8 devfn, unsigned offset, unsigned size);
 void arch_pci_write(u8 bus, u8 devfn, unsigned offset, unsigned size, u32 value);
 
+/* The range for the memory of devices that no firmware has placed: addresses on the bus, and the CPU's for the same.
+ * False: firmware has placed them all. Thread context. */
+struct arch_pci_window {
+	u64 bus, size;
+	paddr_t cpu;
+};
+bool arch_pci_window(struct arch_pci_window *out);
+
 /* The i-th virtio device behind memory-mapped registers that the platform describes; false past the last.
  * Thread context. */
 struct arch_virtio_mmio {

@@ -3,6 +3,7 @@ is that of the host's own architecture."""
 
 from __future__ import annotations
 
+import random
 import subprocess
 from pathlib import Path
 
@@ -18,8 +19,8 @@ ARM_BUSYBOX = REPO / "build/debian/arm64/bin/busybox"
 pytestmark = pytest.mark.usefixtures("aarch64")
 
 
-def run(program: str, *options: str, args: tuple[str, ...] = ()) -> Result:
-    return run_in_guest([program, *args], *options, arch="aarch64")
+def run(program: str, *options: str, args: tuple[str, ...] = (), stdin: bytes = b"") -> Result:
+    return run_in_guest([program, *args], *options, stdin=stdin, arch="aarch64")
 
 
 @pytest.mark.parametrize("name", ["hello-static-pie", "hello-dynamic"])
@@ -52,3 +53,20 @@ def test_busybox_applets_match_the_other_architecture(tmp_path: Path) -> None:
     assert result.status == 0, result.explain()
     assert result.out.decode().splitlines() == expected.decode().splitlines()
     assert expected.count(b"\n--- ") >= 59
+
+
+@pytest.mark.parametrize("machine", ["virt-pci", "virt-gic2-pci"])
+def test_devices_on_pci_interrupt_by_messages(tmp_path: Path, machine: str) -> None:
+    """Nobody has placed their registers but the kernel; their interrupts are the ITS's (GICv3), the frame's (GICv2)."""
+    seed = 11
+    data = random.Random(seed).randbytes(1 << 20)
+    image = tmp_path / "disk.img"
+    image.write_bytes(data)
+    sources = ("/dev/vda", "/proc/interrupts")
+    result = run(
+        f"{BUILD}/user/copy", "--machine", machine, "--smp", "2", "--disk", str(image), args=sources, stdin=b"typed\n"
+    )
+    assert result.status == 0 and result.out.startswith(b"typed\n" + data), f"seed {seed}: {result.err[-500:]!r}"
+    lines = [line.split() for line in result.out[len(b"typed\n" + data) :].decode().splitlines()]
+    counts = [int(count) for _number, count, name in lines if name == "virtio-pci"]
+    assert len(counts) == 2 and min(counts) > 0, lines

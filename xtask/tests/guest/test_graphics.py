@@ -3,6 +3,8 @@ pixel; what is typed comes through the terminal to the program."""
 
 from __future__ import annotations
 
+import json
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,11 +18,12 @@ from xtask.guest.session import Chunk, Session
 from xtask.run import root
 
 from . import screen
-from .conftest import BUILD, REPO, Runner
+from .conftest import BUILD, PYTHON, REPO, Runner
 from .screen import BRIGHT, DARK, GREY, Image
 
 LIMIT_S = 40.0
 PORTS = [("x86_64", "q35"), ("aarch64", "virt"), ("aarch64", "virt-gic2")]
+STAGES = ["pci_bus", "msi_alloc", "virtio_disk", "screen_device", "keyboard_device"]
 BLUE, ORANGE = 0x0000FF, 0xFF8700
 
 
@@ -168,6 +171,23 @@ def test_panic_is_shown(boot: Callable[..., object], port: tuple[str, str]) -> N
         assert "die_null" in text
         assert "backtrace of cpu" in text
         assert "the machine has stopped" not in text
+
+
+@pytest.mark.parametrize("port", [*PORTS, ("x86_64", "microvm"), ("aarch64", "virt-pci")], ids="-".join)
+def test_stages_of_the_devices(request: pytest.FixtureRequest, tmp_path: Path, port: tuple[str, str]) -> None:
+    """What the stages skip where there are no such devices."""
+    arch, machine = port
+    build = request.getfixturevalue("aarch64") if arch == "aarch64" else REPO / BUILD
+    disk, report = tmp_path / "disk.img", tmp_path / "report.json"
+    disk.write_bytes(b"disk" * 4096)
+    command = [PYTHON, "-m", "xtask", "boot-stages", "--no-build", "--arch", arch, "--machine", machine, "--smp", "2"]
+    command += ["--build-dir", str(build), "--graphics", "--disk", str(disk), "--json", str(report)]
+    done = subprocess.run(
+        [*command, "--only", ",".join(STAGES)], cwd=REPO, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    ends = {row["id"]: row["status"] for row in json.loads(report.read_text())["stages"]}
+    assert {name for name in STAGES if ends[name] != "PASS"} == ({"pci_bus"} if machine == "microvm" else set()), ends
 
 
 def test_run_without_a_display(guest: Runner, monkeypatch: pytest.MonkeyPatch) -> None:

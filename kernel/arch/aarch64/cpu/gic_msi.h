@@ -10,7 +10,7 @@
 
 /* Gives the controller memory by one of its base registers, whose cache attribute is at `cache_shift`. One that does
  * not take part in the CPUs' coherence says so by refusing to share: then it caches nothing, and what it is to read
- * is written back by the CPU (cache_clean()). Manual: IHI 0069, 9.11.18 (GICR_PROPBASER), 9.19.2 (GITS_BASER). */
+ * is written back by the CPU (cache_clean()). Manual: IHI 0069E, 9.11 (GICR_PROPBASER), 9.19 (GITS_BASER). */
 static inline u64 gic_write_base(volatile char *reg, u64 value, unsigned cache_shift)
 {
 	u64 shared = value | GIC_SHARE_INNER | GIC_CACHE_WRITE_BACK << cache_shift;

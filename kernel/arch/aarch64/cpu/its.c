@@ -8,7 +8,7 @@
  * service, that of the PCI host's messages. A service that stalls or is silent is left alone from then on.
  *
  * its_lock guards the ring; it is taken in interrupts (masking). The table of devices is its callers', one at a time.
- * Manual: IHI 0069, 5.2 (tables), 5.3 (commands), 9.19 (registers); binding arm,gic-v3.yaml.
+ * Manual: IHI 0069E, 5.2 (tables), 5.3 (commands), 9.19 (registers); binding arm,gic-v3.yaml.
  */
 #include <arch/cpu.h>
 #include <core/spinlock.h>

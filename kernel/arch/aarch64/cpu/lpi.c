@@ -7,7 +7,7 @@
  * number of an event is the word it writes. All go to the boot CPU until lpi_route() moves them.
  *
  * lpi_mutex guards devices and numbers. An LPI's place (device, event) is its user's from lpi_alloc() to lpi_free(),
- * and is read without. Manual: IHI 0069, 5.1 (LPIs), 9.11 (GICR registers).
+ * and is read without. Manual: IHI 0069E, 5.1 (LPIs), 9.11 (GICR registers).
  */
 #include <arch/cpu.h>
 #include <asm/gic.h>

@@ -7,6 +7,11 @@
 #include "dt.h"
 #include "gic_msi.h"
 
+/* The first cell of an address on the bus: IEEE 1275, PCI bus binding, 2.2.1.1. */
+#define RANGE_SPACE 0x03000000u
+#define RANGE_MEMORY32 0x02000000u
+#define RANGE_PREFETCH 0x40000000u
+
 static int host_node(void)
 {
 	return fdt_compatible(&device_tree, FDT_NONE, "pci-host-ecam-generic");
@@ -40,6 +45,22 @@ void arch_pci_write(u8 bus, u8 devfn, unsigned offset, unsigned size, u32 v)
 
 	if (p)
 		ecam_write(p, size, v);
+}
+
+/* The 32-bit memory of the host's ranges, where prefetching may have effects: any BAR can go there. */
+bool arch_pci_window(struct arch_pci_window *out)
+{
+	const struct fdt *f = &device_tree;
+	int host = host_node();
+	unsigned cells = fdt_address_cells(f, fdt_parent(f, host)), row = 3 + cells + 2;
+	u32 kind;
+
+	for (unsigned i = 0; fdt_cell(f, host, "ranges", i, &kind); i += row)
+		if ((kind & (RANGE_SPACE | RANGE_PREFETCH)) == RANGE_MEMORY32)
+			return fdt_number(f, host, "ranges", i + 1, 2, &out->bus) &&
+			       fdt_number(f, host, "ranges", i + 3, cells, &out->cpu) &&
+			       fdt_number(f, host, "ranges", i + 3 + cells, 2, &out->size);
+	return false;
 }
 
 int pci_msi_controller(u32 requester, u32 *device)
