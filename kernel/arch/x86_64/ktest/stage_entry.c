@@ -1,4 +1,4 @@
-/* Boot stages of entry, FPU state, interrupt stacks and the vDSO on x86_64. */
+/* Boot stages of entry and interrupt stacks on x86_64; what those of the FPU and the vDSO need of the port. */
 #include <arch/mmu.h>
 #include <arch/uaccess.h>
 #include <asm/desc.h>
@@ -6,7 +6,7 @@
 #include <debug/stage.h>
 #include <lib/errno.h>
 #include <sched/thread.h>
-#include "../../common/fpu.h"
+#include "../../../tests/ktest/stage_fpu.h"
 
 /* A read at an address no page table can map: a general protection fault, with a fixup. */
 static int read_non_canonical(void)
@@ -42,32 +42,17 @@ int stage_x86_interrupt_stacks(struct stage *s)
 	return 0;
 }
 
-/* A state written through one thread's area comes back unchanged after another state was live. */
-int stage_x86_fpu_state(struct stage *s)
+void fpu_test_set(u64 v)
 {
-	struct arch_thread a = { 0 }, b = { 0 };
-	u64 before = 0x0123456789abcdef, after = 0;
-	int error = fpu_alloc(&a);
+	asm volatile("movq %0, %%xmm5" : : "r"(v));
+}
 
-	STAGE_CHECK_EQ(s, error, 0);
-	error = fpu_alloc(&b);
-	if (!error) {
-		preempt_disable();
-		fpu_load(&a);
-		asm volatile("movq %0, %%xmm5" : : "r"(before));
-		fpu_save(&a);
-		fpu_load(&b);
-		asm volatile("pxor %%xmm5, %%xmm5" : :);
-		fpu_save(&b);
-		fpu_load(&a);
-		asm volatile("movq %%xmm5, %0" : "=r"(after));
-		preempt_enable();
-	}
-	fpu_free(&a);
-	fpu_free(&b);
-	STAGE_CHECK_EQ(s, error, 0);
-	STAGE_CHECK(s, before == after);
-	return 0;
+u64 fpu_test_get(void)
+{
+	u64 v;
+
+	asm volatile("movq %%xmm5, %0" : "=r"(v));
+	return v;
 }
 
 const char *const vdso_test_names[] = { "__vdso_clock_gettime", "__vdso_gettimeofday",
