@@ -24,24 +24,28 @@
 	.endif
 	.endif
 .endm
-/* And from those to \to, which moves on. */
-.macro STORE bytes, to
+/* \bytes from as many of the registers given as it takes (\w: the lower half of the first) to \to, which moves on. */
+.macro STORE_FROM bytes, to, w, a, b, c, d, e, f, g, h
 	.if \bytes == 64
-	stp x8, x9, [\to]
-	stp x10, x11, [\to, #16]
-	stp x12, x13, [\to, #32]
-	stp x14, x15, [\to, #48]
+	stp \a, \b, [\to]
+	stp \c, \d, [\to, #16]
+	stp \e, \f, [\to, #32]
+	stp \g, \h, [\to, #48]
 	add \to, \to, #64
 	.elseif \bytes == 4
-	str w8, [\to], #4
+	str \w, [\to], #4
 	.elseif \bytes == 8
-	str x8, [\to], #8
+	str \a, [\to], #8
 	.else
-	stp x8, x9, [\to], #16
+	stp \a, \b, [\to], #16
 	.if \bytes == 32
-	stp x10, x11, [\to], #16
+	stp \c, \d, [\to], #16
 	.endif
 	.endif
+.endm
+/* From those that LOAD fills. */
+.macro STORE bytes, to
+	STORE_FROM \bytes, \to, w8, x8, x9, x10, x11, x12, x13, x14, x15
 .endm
 
 /* x2 bytes but for the last three at the most, which the low bits of x2 count afterwards. */

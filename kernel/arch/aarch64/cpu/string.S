@@ -23,22 +23,7 @@ memcpy:
 .macro LOAD_NOTHING bytes
 .endm
 .macro STORE_FILL bytes, to
-	.if \bytes == 64
-	stp x1, x1, [\to]
-	stp x1, x1, [\to, #16]
-	stp x1, x1, [\to, #32]
-	stp x1, x1, [\to, #48]
-	add \to, \to, #64
-	.elseif \bytes == 4
-	str w1, [\to], #4
-	.elseif \bytes == 8
-	str x1, [\to], #8
-	.else
-	stp x1, x1, [\to], #16
-	.if \bytes == 32
-	stp x1, x1, [\to], #16
-	.endif
-	.endif
+	STORE_FROM \bytes, \to, w1, x1, x1, x1, x1, x1, x1, x1, x1
 .endm
 
 /* in: x0 to, w1 byte, x2 bytes. out: x0 to. */
