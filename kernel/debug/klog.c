@@ -48,7 +48,7 @@ static void console_put(const char *s, size_t n)
 		return;
 	}
 	for (struct console *c = consoles; c; c = c->next)
-		c->write(s, n);
+		c->write(c, s, n);
 }
 
 void klog(enum log_level level, const char *fmt, ...)

@@ -204,7 +204,7 @@ static void screen_main(void *arg)
 /* --- the kernel's log --- */
 
 /* Any context, the log lock held: nothing may be woken from here. */
-static void log_write(const char *text, size_t n)
+static void log_write(struct console *c, const char *text, size_t n)
 {
 	struct screen *s = screen;
 

@@ -36,8 +36,10 @@ static void port_write(struct serial_port *p, const char *s, size_t n)
 	uart_unlock(u, flags);
 }
 
-void uart_write_lines(struct uart *u, const char *s, size_t n)
+/* Log lines, with the carriage returns a terminal wants. */
+static void console_write(struct console *c, const char *s, size_t n)
 {
+	struct uart *u = container_of(c, struct uart, console);
 	irqflags_t flags = uart_lock(u);
 
 	for (size_t i = 0; i < n;) {
@@ -83,6 +85,7 @@ void uart_register(struct uart *u)
 	u->port.devno = u->devno;
 	u->port.write = port_write;
 	u->port.start = port_start;
+	u->console.write = console_write;
 	serial_register(&u->port);
 	console_register(&u->console);
 }

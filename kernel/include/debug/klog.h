@@ -37,7 +37,7 @@ size_t klog_read(u64 *pos, char *buf, size_t size);
 /* A console that log lines are written to; interrupts off, the log lock held. */
 struct console {
 	const char *name; /* as in console= */
-	void (*write)(const char *s, size_t n);
+	void (*write)(struct console *c, const char *s, size_t n);
 	void (*panic)(
 		void); /* shows what was written so far, now: takes no lock, never sleeps; or NULL */
 	struct console *next;

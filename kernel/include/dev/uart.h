@@ -11,19 +11,19 @@ struct uart {
 	/* The driver's; [I]. */
 	const char *name; /* "ttyS0" */
 	dev_t devno;
-	void (*put)(const char *s,
-		    size_t n); /* sends all, polled, giving up on a line that stands still */
-	int (*get)(void); /* the next received byte; -1: none */
-	int (*start)(
-		struct uart *u); /* interrupts for received bytes. 0 or -EXXX. Thread context */
+	/* Sends all, polled, giving up on a line that stands still. */
+	void (*put)(const char *s, size_t n);
+	/* The next received byte; -1: none. */
+	int (*get)(void);
+	/* Starts interrupts for received bytes. 0 or -EXXX. Thread context. */
+	int (*start)(struct uart *u);
+	/* Made of it by uart_register(). */
 	struct serial_port port;
-	struct console console; /* write is the driver's: it calls uart_write_lines() */
+	struct console console;
 	u8 locked; /* [a] */
 };
 
 /* Thread context; the UART is there for good. */
 void uart_register(struct uart *u);
-/* Log lines, with the carriage returns a terminal wants. Any context. */
-void uart_write_lines(struct uart *u, const char *s, size_t n);
 /* Hands on what has come. By the driver's interrupt handler. */
 void uart_receive(struct uart *u);

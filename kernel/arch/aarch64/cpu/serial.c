@@ -59,19 +59,13 @@ static int port_start(struct uart *u)
 	return error;
 }
 
-static void console_write(const char *s, size_t n);
 static struct uart port = {
 	.name = "ttyAMA0",
 	.devno = 204 << 8 | 64,
 	.put = put,
 	.get = get,
 	.start = port_start,
-	.console.write = console_write,
 };
-static void console_write(const char *s, size_t n)
-{
-	uart_write_lines(&port, s, n);
-}
 
 DRIVER(serial, DRIVER_BASIC)
 {

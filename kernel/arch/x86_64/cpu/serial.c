@@ -55,19 +55,13 @@ static int com1_start(struct uart *u)
 	return error;
 }
 
-static void console_write(const char *s, size_t n);
 static struct uart com1 = {
 	.name = "ttyS0",
 	.devno = 4 << 8 | 64,
 	.put = com1_put,
 	.get = com1_get,
 	.start = com1_start,
-	.console.write = console_write,
 };
-static void console_write(const char *s, size_t n)
-{
-	uart_write_lines(&com1, s, n);
-}
 
 static bool present(void)
 {
