@@ -7,6 +7,7 @@
 #include <asm/sigcontext.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <sys/auxv.h>
 #include <ucontext.h>
 
 #define KERNEL_ADDRESS 0xffffffff80000000ul
@@ -283,6 +284,66 @@ TEST(arm64_system_registers, "programs read counter, cache and zeroing sizes, no
 		FAIL("the cycle counter was read");
 	}
 	CHECK_EQ(hits, 2);
+}
+
+/* A field of an ID register, and the feature of AT_HWCAP (from 64 on: AT_HWCAP2) that is there from a value on. */
+#define READ_ID(crm, op2)                                                                          \
+	({                                                                                         \
+		unsigned long v_;                                                                  \
+		__asm__ volatile("mrs %0, s3_0_c0_c" #crm "_" #op2 : "=r"(v_));                    \
+		v_;                                                                                \
+	})
+enum id_register { ISAR0, ISAR1, PFR0, MMFR2 };
+static const struct {
+	unsigned char in, shift, from, bit;
+} id_fields[] = {
+	{ ISAR0, 4, 1, 3 },   { ISAR0, 4, 2, 4 },   { ISAR0, 8, 1, 5 },   { ISAR0, 12, 1, 6 },
+	{ ISAR0, 16, 1, 7 },  { ISAR0, 20, 2, 8 },  { ISAR0, 28, 1, 12 }, { ISAR1, 12, 1, 13 },
+	{ ISAR1, 16, 1, 14 }, { ISAR1, 20, 1, 15 }, { ISAR1, 0, 1, 16 },  { ISAR0, 32, 1, 17 },
+	{ ISAR0, 36, 1, 18 }, { ISAR0, 40, 1, 19 }, { ISAR0, 44, 1, 20 }, { ISAR0, 12, 2, 21 },
+	{ PFR0, 32, 1, 22 },  { ISAR0, 48, 1, 23 }, { PFR0, 48, 1, 24 },  { MMFR2, 32, 1, 25 },
+	{ ISAR1, 20, 2, 26 }, { ISAR0, 52, 1, 27 }, { ISAR1, 36, 1, 29 }, { ISAR1, 4, 1, 30 },
+	{ ISAR1, 24, 1, 31 }, { ISAR1, 0, 2, 64 },  { ISAR0, 52, 2, 71 }, { ISAR1, 32, 1, 72 },
+	{ ISAR1, 52, 1, 77 }, { ISAR1, 44, 1, 78 }, { ISAR1, 48, 1, 79 }, { ISAR0, 60, 1, 80 },
+};
+
+/* What is not a feature: who made the CPU, no place in the machine, 64-bit code only, no sizes of granules. */
+static void check_fixed_ids(void)
+{
+	CHECK_EQ(READ_ID(4, 0) & 0xff, 0x11);
+	CHECK(READ_ID(0, 0) & 0xfffffff0);
+	CHECK_EQ(READ_ID(0, 5), 0x80000000);
+	CHECK_EQ(READ_ID(0, 6), 0);
+	CHECK_EQ(READ_ID(5, 0), 6);
+	CHECK_EQ(READ_ID(7, 0) >> 24 & 0xff, 0xff);
+	CHECK_EQ(READ_ID(7, 7), 0);
+	__asm__ volatile("mrs xzr, s3_0_c0_c6_0");
+}
+
+TEST(arm64_id_registers, "programs read ID registers as AT_HWCAP says")
+{
+	unsigned long hwcap[2] = { getauxval(AT_HWCAP), getauxval(AT_HWCAP2) };
+	unsigned long regs[] = { READ_ID(6, 0), READ_ID(6, 1), READ_ID(4, 0), READ_ID(7, 2) };
+
+	CHECK(hwcap[0] & 1 << 11);
+	for (unsigned i = 0; i < sizeof(id_fields) / sizeof(id_fields[0]); i++) {
+		unsigned bit = id_fields[i].bit;
+		unsigned long field = regs[id_fields[i].in] >> id_fields[i].shift & 15;
+
+		if ((field >= id_fields[i].from) != (hwcap[bit / 64] >> bit % 64 & 1))
+			FAIL("bit %u of AT_HWCAP, and a field of %lu", bit, field);
+	}
+	check_fixed_ids();
+	on_siginfo(SIGILL, catch, 0);
+	if (sigsetjmp(jump, 1) == 0)
+		FAIL("a register of 32-bit code reads as %lx", READ_ID(1, 0));
+	if (sigsetjmp(jump, 1) == 0)
+		FAIL("a reserved register reads as %lx", READ_ID(0, 1));
+	if (sigsetjmp(jump, 1) == 0) {
+		__asm__ volatile("msr s3_0_c0_c6_0, xzr");
+		FAIL("an ID register was written");
+	}
+	CHECK_EQ(hits, 3);
 }
 
 static void wipe_vectors(int sig)

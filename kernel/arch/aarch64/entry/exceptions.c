@@ -24,11 +24,13 @@ void exception_user(struct regs *regs, u64 esr, u64 far)
 		page_fault_user(regs, esr, far);
 		return;
 	}
-	s = exception_signal(regs, esr, far);
-	current->arch.fault_esr = (u32)esr;
-	current->arch.fault_addr = 0;
 	arch_irq_enable();
-	user_fault(regs, s.sig, s.code, s.addr);
+	if ((class != EC_UNKNOWN && class != EC_SYSREG) || !cpu_emulate_id_read(regs)) {
+		s = exception_signal(regs, esr, far);
+		current->arch.fault_esr = (u32)esr;
+		current->arch.fault_addr = 0;
+		user_fault(regs, s.sig, s.code, s.addr);
+	}
 	arch_irq_disable();
 }
 

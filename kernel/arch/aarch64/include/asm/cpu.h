@@ -70,3 +70,8 @@ static inline bool cpu_has(enum cpu_feature f)
 {
 	return cpu_features.bits >> f & 1;
 }
+
+/* If a program's instruction reads an ID register, does so with what AT_HWCAP says, and goes on behind it. Interrupts
+ * on: the program's memory is read. */
+struct regs;
+bool cpu_emulate_id_read(struct regs *regs);
