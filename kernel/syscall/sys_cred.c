@@ -31,23 +31,24 @@ long sys_getegid(void)
 	return current->cred->egid;
 }
 
-static long put_three(uptr_t a, uptr_t b, uptr_t c, u32 x, u32 y, u32 z)
+static long get_three(unsigned kind, uptr_t real, uptr_t effective, uptr_t saved)
 {
-	return put_user_u32(a, x) || put_user_u32(b, y) || put_user_u32(c, z) ? -EFAULT : 0;
+	const struct cred_ids *ids = &current->cred->ids[kind];
+
+	return put_user_u32(real, ids->real) || put_user_u32(effective, ids->effective) ||
+			       put_user_u32(saved, ids->saved)
+		       ? -EFAULT
+		       : 0;
 }
 
 long sys_getresuid(uptr_t ruid, uptr_t euid, uptr_t suid)
 {
-	const struct cred *c = current->cred;
-
-	return put_three(ruid, euid, suid, c->uid, c->euid, c->suid);
+	return get_three(CRED_USER, ruid, euid, suid);
 }
 
 long sys_getresgid(uptr_t rgid, uptr_t egid, uptr_t sgid)
 {
-	const struct cred *c = current->cred;
-
-	return put_three(rgid, egid, sgid, c->gid, c->egid, c->sgid);
+	return get_three(CRED_GROUP, rgid, egid, sgid);
 }
 
 /* Capabilities follow the change of user ids between root and others. */
@@ -68,144 +69,110 @@ static void fix_caps(struct cred *c, const struct cred *old)
 		c->cap_effective = c->cap_permitted;
 }
 
-static long publish(struct cred *c)
+static long set_ids(unsigned kind, const struct cred_ids *ids)
 {
+	struct cred *c;
+	int error = cred_copy(&c);
+
+	if (error)
+		return error;
+	c->ids[kind] = *ids;
 	fix_caps(c, current->cred);
 	cred_publish(c);
 	return 0;
 }
 
-static bool one_of(u32 id, u32 a, u32 b, u32 c)
+static bool may_set_any(unsigned kind)
 {
-	return id == a || id == b || id == c;
+	return capable(kind == CRED_USER ? CAP_SETUID : CAP_SETGID);
+}
+
+/* Without privilege an id may become one of those that the thread has. */
+static bool has(const struct cred_ids *ids, u32 id)
+{
+	return id == ids->real || id == ids->effective || id == ids->saved;
+}
+
+static long set_one(unsigned kind, u32 id)
+{
+	struct cred_ids ids = current->cred->ids[kind];
+	bool any = may_set_any(kind);
+
+	if (id == KEEP)
+		return -EINVAL;
+	if (!any && id != ids.real && id != ids.saved)
+		return -EPERM;
+	if (any)
+		ids.real = ids.saved = id;
+	ids.effective = ids.fs = id;
+	return set_ids(kind, &ids);
 }
 
 long sys_setuid(unsigned int uid)
 {
-	const struct cred *old = current->cred;
-	struct cred *c;
-	int error;
-
-	if (uid == KEEP)
-		return -EINVAL;
-	if (!capable(CAP_SETUID) && uid != old->uid && uid != old->suid)
-		return -EPERM;
-	error = cred_copy(&c);
-	if (error)
-		return error;
-	if (capable(CAP_SETUID))
-		c->uid = c->suid = uid;
-	c->euid = c->fsuid = uid;
-	return publish(c);
+	return set_one(CRED_USER, uid);
 }
 
 long sys_setgid(unsigned int gid)
 {
-	const struct cred *old = current->cred;
-	struct cred *c;
-	int error;
+	return set_one(CRED_GROUP, gid);
+}
 
-	if (gid == KEEP)
-		return -EINVAL;
-	if (!capable(CAP_SETGID) && gid != old->gid && gid != old->sgid)
+static long set_three(unsigned kind, u32 real, u32 effective, u32 saved)
+{
+	struct cred_ids ids = current->cred->ids[kind];
+
+	if (!may_set_any(kind) &&
+	    ((real != KEEP && !has(&ids, real)) || (effective != KEEP && !has(&ids, effective)) ||
+	     (saved != KEEP && !has(&ids, saved))))
 		return -EPERM;
-	error = cred_copy(&c);
-	if (error)
-		return error;
-	if (capable(CAP_SETGID))
-		c->gid = c->sgid = gid;
-	c->egid = c->fsgid = gid;
-	return publish(c);
+	if (real != KEEP)
+		ids.real = real;
+	if (effective != KEEP)
+		ids.effective = effective;
+	if (saved != KEEP)
+		ids.saved = saved;
+	ids.fs = ids.effective;
+	return set_ids(kind, &ids);
 }
 
 long sys_setresuid(unsigned int ruid, unsigned int euid, unsigned int suid)
 {
-	const struct cred *o = current->cred;
-	struct cred *c;
-	int error;
-
-	if (!capable(CAP_SETUID) && ((ruid != KEEP && !one_of(ruid, o->uid, o->euid, o->suid)) ||
-				     (euid != KEEP && !one_of(euid, o->uid, o->euid, o->suid)) ||
-				     (suid != KEEP && !one_of(suid, o->uid, o->euid, o->suid))))
-		return -EPERM;
-	error = cred_copy(&c);
-	if (error)
-		return error;
-	if (ruid != KEEP)
-		c->uid = ruid;
-	if (euid != KEEP)
-		c->euid = euid;
-	if (suid != KEEP)
-		c->suid = suid;
-	c->fsuid = c->euid;
-	return publish(c);
+	return set_three(CRED_USER, ruid, euid, suid);
 }
 
 long sys_setresgid(unsigned int rgid, unsigned int egid, unsigned int sgid)
 {
-	const struct cred *o = current->cred;
-	struct cred *c;
-	int error;
+	return set_three(CRED_GROUP, rgid, egid, sgid);
+}
 
-	if (!capable(CAP_SETGID) && ((rgid != KEEP && !one_of(rgid, o->gid, o->egid, o->sgid)) ||
-				     (egid != KEEP && !one_of(egid, o->gid, o->egid, o->sgid)) ||
-				     (sgid != KEEP && !one_of(sgid, o->gid, o->egid, o->sgid))))
+/* The saved id follows the effective one when the real id is set, or the effective one to another than it. */
+static long set_two(unsigned kind, u32 real, u32 effective)
+{
+	const struct cred_ids *old = &current->cred->ids[kind];
+	struct cred_ids ids = *old;
+
+	if (!may_set_any(kind) && ((real != KEEP && real != old->real && real != old->effective) ||
+				   (effective != KEEP && !has(old, effective))))
 		return -EPERM;
-	error = cred_copy(&c);
-	if (error)
-		return error;
-	if (rgid != KEEP)
-		c->gid = rgid;
-	if (egid != KEEP)
-		c->egid = egid;
-	if (sgid != KEEP)
-		c->sgid = sgid;
-	c->fsgid = c->egid;
-	return publish(c);
+	if (real != KEEP)
+		ids.real = real;
+	if (effective != KEEP)
+		ids.effective = effective;
+	if (real != KEEP || (effective != KEEP && effective != old->real))
+		ids.saved = ids.effective;
+	ids.fs = ids.effective;
+	return set_ids(kind, &ids);
 }
 
 long sys_setreuid(unsigned int ruid, unsigned int euid)
 {
-	const struct cred *o = current->cred;
-	struct cred *c;
-	int error;
-
-	if (!capable(CAP_SETUID) && ((ruid != KEEP && ruid != o->uid && ruid != o->euid) ||
-				     (euid != KEEP && !one_of(euid, o->uid, o->euid, o->suid))))
-		return -EPERM;
-	error = cred_copy(&c);
-	if (error)
-		return error;
-	if (ruid != KEEP)
-		c->uid = ruid;
-	if (euid != KEEP)
-		c->euid = euid;
-	if (ruid != KEEP || (euid != KEEP && euid != o->uid))
-		c->suid = c->euid;
-	c->fsuid = c->euid;
-	return publish(c);
+	return set_two(CRED_USER, ruid, euid);
 }
 
 long sys_setregid(unsigned int rgid, unsigned int egid)
 {
-	const struct cred *o = current->cred;
-	struct cred *c;
-	int error;
-
-	if (!capable(CAP_SETGID) && ((rgid != KEEP && rgid != o->gid && rgid != o->egid) ||
-				     (egid != KEEP && !one_of(egid, o->gid, o->egid, o->sgid))))
-		return -EPERM;
-	error = cred_copy(&c);
-	if (error)
-		return error;
-	if (rgid != KEEP)
-		c->gid = rgid;
-	if (egid != KEEP)
-		c->egid = egid;
-	if (rgid != KEEP || (egid != KEEP && egid != o->gid))
-		c->sgid = c->egid;
-	c->fsgid = c->egid;
-	return publish(c);
+	return set_two(CRED_GROUP, rgid, egid);
 }
 
 /* Capabilities over files go with fsuid. */
@@ -214,43 +181,42 @@ long sys_setregid(unsigned int rgid, unsigned int egid)
 	 1ull << CAP_FOWNER | 1ull << CAP_FSETID | 1ull << CAP_MKNOD | 1ull << CAP_MAC_OVERRIDE |  \
 	 1ull << CAP_LINUX_IMMUTABLE)
 
-/* These two return the old id, whether it was changed or not. */
-long sys_setfsuid(unsigned int uid)
+static void fix_fs_caps(struct cred *c, u32 before)
 {
-	const struct cred *o = current->cred;
-	u32 before = o->fsuid;
+	if (c->securebits & SECBIT_NO_SETUID_FIXUP)
+		return;
+	if (!before && c->fsuid)
+		c->cap_effective &= ~FS_CAPS;
+	if (before && !c->fsuid)
+		c->cap_effective |= c->cap_permitted & FS_CAPS;
+}
+
+/* The old id, whether it was changed or not. */
+static long set_fs(unsigned kind, u32 id)
+{
+	const struct cred_ids *old = &current->cred->ids[kind];
+	u32 before = old->fs;
 	struct cred *c;
 
-	if (uid == KEEP || uid == before ||
-	    (!capable(CAP_SETUID) && uid != o->fsuid && !one_of(uid, o->uid, o->euid, o->suid)))
+	if (id == KEEP || id == before || (!may_set_any(kind) && !has(old, id)))
 		return before;
 	if (cred_copy(&c))
 		return before;
-	c->fsuid = uid;
-	if (!(c->securebits & SECBIT_NO_SETUID_FIXUP)) {
-		if (!before && uid)
-			c->cap_effective &= ~FS_CAPS;
-		if (before && !uid)
-			c->cap_effective |= c->cap_permitted & FS_CAPS;
-	}
+	c->ids[kind].fs = id;
+	if (kind == CRED_USER)
+		fix_fs_caps(c, before);
 	cred_publish(c);
 	return before;
 }
 
+long sys_setfsuid(unsigned int uid)
+{
+	return set_fs(CRED_USER, uid);
+}
+
 long sys_setfsgid(unsigned int gid)
 {
-	const struct cred *o = current->cred;
-	u32 before = o->fsgid;
-	struct cred *c;
-
-	if (gid == KEEP || gid == before ||
-	    (!capable(CAP_SETGID) && gid != o->fsgid && !one_of(gid, o->gid, o->egid, o->sgid)))
-		return before;
-	if (cred_copy(&c))
-		return before;
-	c->fsgid = gid;
-	cred_publish(c);
-	return before;
+	return set_fs(CRED_GROUP, gid);
 }
 
 long sys_getgroups(int size, uptr_t list)

@@ -147,6 +147,7 @@ struct getdents {
 };
 
 BUILD_ASSERT(offsetof(struct linux_dirent, d_off) == offsetof(struct linux_dirent64, d_off));
+BUILD_ASSERT(offsetof(struct linux_dirent, d_reclen) == offsetof(struct linux_dirent64, d_reclen));
 
 /* Each entry's d_off is the position of the next; so it is written when that is met. */
 static int finish_last(struct getdents *g, loff_t pos)
@@ -156,14 +157,17 @@ static int finish_last(struct getdents *g, loff_t pos)
 	return put_user_u64(g->last + offsetof(struct linux_dirent64, d_off), (u64)pos);
 }
 
-static bool emit64(struct dir_context *ctx, const char *name, size_t len, u64 ino, unsigned type)
+/* An entry of either form: the older one has its type in the last byte. Called with `old` constant. */
+static __always_inline bool emit(struct dir_context *ctx, const char *name, size_t len, u64 ino,
+				 unsigned type, bool old)
 {
 	struct getdents *g = container_of(ctx, struct getdents, ctx);
-	size_t head = offsetof(struct linux_dirent64, d_name);
-	size_t reclen = ALIGN_UP(head + len + 1, (size_t)8);
+	size_t head = old ? offsetof(struct linux_dirent, d_name)
+			  : offsetof(struct linux_dirent64, d_name);
+	size_t reclen = ALIGN_UP(head + len + (old ? 2 : 1), (size_t)8);
 	union {
 		struct linux_dirent64 d;
-		char bytes[ALIGN_UP(sizeof(struct linux_dirent64) + NAME_MAX + 2, 8)];
+		char bytes[ALIGN_UP(sizeof(struct linux_dirent64) + NAME_MAX + 3, 8)];
 	} e;
 
 	if (reclen > g->left) {
@@ -178,9 +182,12 @@ static bool emit64(struct dir_context *ctx, const char *name, size_t len, u64 in
 	e.d.d_ino = ino;
 	e.d.d_off = 0;
 	e.d.d_reclen = (u16)reclen;
-	e.d.d_type = (u8)type;
-	memcpy(e.d.d_name, name, len);
-	e.d.d_name[len] = '\0';
+	if (!old)
+		e.d.d_type = (u8)type;
+	memcpy(e.bytes + head, name, len);
+	e.bytes[head + len] = '\0';
+	if (old)
+		e.bytes[reclen - 1] = (char)type;
 	g->err = copy_to_user(g->buf, e.bytes, reclen);
 	if (g->err)
 		return false;
@@ -190,38 +197,14 @@ static bool emit64(struct dir_context *ctx, const char *name, size_t len, u64 in
 	return true;
 }
 
+static bool emit64(struct dir_context *ctx, const char *name, size_t len, u64 ino, unsigned type)
+{
+	return emit(ctx, name, len, ino, type, false);
+}
+
 static bool emit32(struct dir_context *ctx, const char *name, size_t len, u64 ino, unsigned type)
 {
-	struct getdents *g = container_of(ctx, struct getdents, ctx);
-	size_t head = offsetof(struct linux_dirent, d_name);
-	size_t reclen = ALIGN_UP(head + len + 2, (size_t)8);
-	union {
-		struct linux_dirent d;
-		char bytes[ALIGN_UP(sizeof(struct linux_dirent) + NAME_MAX + 3, 8)];
-	} e;
-
-	if (reclen > g->left) {
-		if (!g->last)
-			g->err = -EINVAL;
-		return false;
-	}
-	g->err = finish_last(g, ctx->pos);
-	if (g->err)
-		return false;
-	memset(e.bytes + reclen - 8, 0, 8);
-	e.d.d_ino = ino;
-	e.d.d_off = 0;
-	e.d.d_reclen = (u16)reclen;
-	memcpy(e.d.d_name, name, len);
-	e.d.d_name[len] = '\0';
-	e.bytes[reclen - 1] = (char)type;
-	g->err = copy_to_user(g->buf, e.bytes, reclen);
-	if (g->err)
-		return false;
-	g->last = g->buf;
-	g->buf += reclen;
-	g->left -= reclen;
-	return true;
+	return emit(ctx, name, len, ino, type, true);
 }
 
 static long read_dir(struct file *f, struct getdents *g, unsigned count)

@@ -5,7 +5,9 @@
 #include <mm/slab.h>
 #include "fs_args.h"
 
-long sys_read(int fd, uptr_t buf, size_t count)
+/* One of the two hottest paths there are: each gets a copy of its own, with `mode` and `op` in it. */
+static __always_inline long rw(int fd, uptr_t buf, size_t count, unsigned mode,
+			       ssize_t (*op)(struct file *, struct uio *, loff_t *))
 {
 	struct fd f = fd_get(fd);
 	struct uio u;
@@ -14,35 +16,23 @@ long sys_read(int fd, uptr_t buf, size_t count)
 	if (unlikely(!f.file))
 		return -EBADF;
 	if (unlikely((ssize_t)count < 0 || !user_range_ok(buf, count))) {
-		ret = !(f.file->mode & FMODE_READ) ? -EBADF
-		      : (ssize_t)count < 0         ? -EINVAL
-						   : -EFAULT;
+		ret = !(f.file->mode & mode) ? -EBADF : (ssize_t)count < 0 ? -EINVAL : -EFAULT;
 	} else {
 		uio_init_user(&u, buf, min(count, MAX_RW_COUNT));
-		ret = file_read(f.file, &u, NULL);
+		ret = op(f.file, &u, NULL);
 	}
 	fd_put(f);
 	return ret;
 }
 
+long sys_read(int fd, uptr_t buf, size_t count)
+{
+	return rw(fd, buf, count, FMODE_READ, file_read);
+}
+
 long sys_write(int fd, uptr_t buf, size_t count)
 {
-	struct fd f = fd_get(fd);
-	struct uio u;
-	ssize_t ret;
-
-	if (unlikely(!f.file))
-		return -EBADF;
-	if (unlikely((ssize_t)count < 0 || !user_range_ok(buf, count))) {
-		ret = !(f.file->mode & FMODE_WRITE) ? -EBADF
-		      : (ssize_t)count < 0          ? -EINVAL
-						    : -EFAULT;
-	} else {
-		uio_init_user(&u, buf, min(count, MAX_RW_COUNT));
-		ret = file_write(f.file, &u, NULL);
-	}
-	fd_put(f);
-	return ret;
+	return rw(fd, buf, count, FMODE_WRITE, file_write);
 }
 
 /* Can the file be read or written at a position? */

@@ -8,10 +8,21 @@
 #include <sched/thread.h>
 #include <uapi/capability.h>
 
+/* The ids of one kind, user or group. */
+enum { CRED_USER, CRED_GROUP, CRED_KINDS };
+struct cred_ids {
+	u32 real, effective, saved, fs;
+};
+
 struct cred {
 	struct refcount refs;
-	u32 uid, euid, suid, fsuid;
-	u32 gid, egid, sgid, fsgid;
+	union {
+		struct {
+			u32 uid, euid, suid, fsuid;
+			u32 gid, egid, sgid, fsgid;
+		};
+		struct cred_ids ids[CRED_KINDS]; /* the same, by kind */
+	};
 	u64 cap_permitted, cap_effective, cap_inheritable, cap_bounding, cap_ambient;
 	u32 securebits;
 	u32 ngroups;
