@@ -11,7 +11,7 @@ from pathlib import Path
 from . import exitcodes
 from .build import Build, BuildError
 from .guest import launch
-from .guest.machine import UsageError, find_machine
+from .guest.machine import GuestSpec, UsageError, find_machine
 from .initramfs import ArchiveError
 
 EXIT_CODES: dict[type[Exception], int] = {
@@ -68,6 +68,20 @@ def use_kvm(options: argparse.Namespace) -> bool:
         print("xtask: KVM does not work here, using TCG", file=sys.stderr)
         return False
     return bool(options.kvm)
+
+
+def guest_spec(options: argparse.Namespace, build: Build, initrd: Path, *words: str) -> GuestSpec:
+    """The guest that the options ask for. Its command line is the words that are not empty."""
+    return GuestSpec(
+        find_machine(options.arch, options.machine),
+        build.kernel,
+        initrd,
+        " ".join(word for word in words if word),
+        options.smp,
+        options.mem,
+        options.cpu,
+        kvm=use_kvm(options),
+    )
 
 
 def use_colour(stream_is_terminal: bool) -> bool:

@@ -106,14 +106,11 @@ static ssize_t entry_write(struct file *f, struct uio *from, loff_t *pos)
 	char text[128];
 	ssize_t ret;
 
-	if (!n->entry->write || len >= sizeof(text))
+	if (!n->entry->write)
 		return -EINVAL;
-	if (uio_copy_from(from, text, len) != len)
-		return -EFAULT;
-	text[len] = '\0';
-	if (len && text[len - 1] == '\n')
-		text[len - 1] = '\0';
-	ret = pid_view_get(n, &v);
+	ret = procfs_take_text(from, text, sizeof(text));
+	if (!ret)
+		ret = pid_view_get(n, &v);
 	if (ret)
 		return ret;
 	ret = n->entry->write(&v, text);

@@ -31,23 +31,13 @@ static char *read_pipe(int fd)
 
 TEST(exec_args, "execve hands over arguments and environment, empty strings too")
 {
-	char *const argv[] = { "stagetest", "--child",  "show_args", "",
-			       "two words", "\x01\xff", NULL };
+	static const char *const argv[] = { "stagetest", "--child",  "show_args", "",
+					    "two words", "\x01\xff", NULL };
 	char *const envp[] = { "A=1", "EMPTY=", "noequals", NULL };
-	int fds[2];
-	pid_t pid;
+	int out;
+	pid_t pid = spawn_self(&out, argv, envp);
 
-	OK(pipe(fds));
-	pid = xfork();
-	if (pid == 0) {
-		dup2(fds[1], 1);
-		close(fds[0]);
-		close(fds[1]);
-		execve(self_path(), argv, envp);
-		_exit(99);
-	}
-	close(fds[1]);
-	CHECK_STR(read_pipe(fds[0]), "[show_args][][two words][\x01\xff]{A=1}{EMPTY=}{noequals}");
+	CHECK_STR(read_pipe(out), "[show_args][][two words][\x01\xff]{A=1}{EMPTY=}{noequals}");
 	CHECK_EXITS(pid, 0);
 }
 

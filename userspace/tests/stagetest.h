@@ -148,5 +148,7 @@ void become_nobody(void);
 const char *self_path(void); /* of this program */
 /* An address where nothing is mapped, one page. */
 void *bad_address(void);
-/* Start of fork + exec of `stagetest --child NAME args`; out: read end of its stdout. The pid. */
+/* Start of fork + exec of this program; out: read end of its stdout. The pid. */
+pid_t spawn_self(int *out, const char *const argv[], char *const envp[]);
+/* The same of `stagetest --child NAME args`. */
 pid_t spawn_child(int *out, const char *const argv[]);

@@ -172,24 +172,30 @@ void *bad_address(void)
 	return (void *)0x200000000000; /* far from where anything is placed */
 }
 
-pid_t spawn_child(int *out, const char *const argv[])
+pid_t spawn_self(int *out, const char *const argv[], char *const envp[])
 {
-	const char *args[16] = { "stagetest", "--child" };
 	int fds[2];
 	pid_t pid;
 
-	for (size_t i = 0; argv[i] && i < 13; i++)
-		args[i + 2] = argv[i];
 	OK(pipe(fds));
 	pid = xfork();
 	if (pid == 0) {
 		dup2(fds[1], 1);
 		close(fds[0]);
 		close(fds[1]);
-		execv(self_path(), (char **)(uintptr_t)args);
+		execve(self_path(), (char **)(uintptr_t)argv, envp);
 		_exit(127);
 	}
 	close(fds[1]);
 	*out = fds[0];
 	return pid;
+}
+
+pid_t spawn_child(int *out, const char *const argv[])
+{
+	const char *args[16] = { "stagetest", "--child" };
+
+	for (size_t i = 0; argv[i] && i < 13; i++)
+		args[i + 2] = argv[i];
+	return spawn_self(out, args, environ);
 }

@@ -22,7 +22,7 @@ from .. import exitcodes, options as common
 from ..gdb.gdbproc import COMMANDS, find_gdb
 from ..guest import launch, rundir
 from ..guest.events import Event, EventStream
-from ..guest.machine import EVENTS, SERIAL, GuestSpec, UsageError, find_machine
+from ..guest.machine import EVENTS, SERIAL, GuestSpec, UsageError
 from ..guest.qmp import QmpError
 from ..guest.session import Chunk, Ended, Item, Session, Stop
 from ..stages.boot import last_lines, new_nonce
@@ -225,21 +225,10 @@ def run(options: argparse.Namespace, launcher: launch.Launcher) -> int:
     build = common.make_build(options, ["kernel", "user"])
     with tempfile.TemporaryDirectory(prefix="cairn.") as directory:
         initrd = pack_initramfs(build, Path(directory) / "initramfs.cpio")
-        words = [f"stages={'all' if options.stage else 'none'}", f"nonce={new_nonce()}", options.append]
-        if "stages=" in options.append or not options.stage:
-            words[0] = ""
-        spec = GuestSpec(
-            find_machine(options.arch, options.machine),
-            build.kernel,
-            initrd,
-            " ".join(word for word in words if word),
-            options.smp,
-            options.mem,
-            options.cpu,
-            kvm=common.use_kvm(options),
-            gdb_socket=Path(directory) / "gdb" if options.gdb_on_fail else None,
-            extra=options.extra,
-        )
+        stages = "stages=all" if options.stage and "stages=" not in options.append else ""
+        spec = common.guest_spec(options, build, initrd, stages, f"nonce={new_nonce()}", options.append)
+        spec.gdb_socket = Path(directory) / "gdb" if options.gdb_on_fail else None
+        spec.extra = options.extra
         return boot(options, spec, launcher)
 
 

@@ -17,7 +17,7 @@ from ..build import Build
 from ..crash import store
 from ..guest import launch, rundir
 from ..guest.events import Event, EventStream, load_schema
-from ..guest.machine import EVENTS, SERIAL, STREAMS, GuestSpec, find_machine
+from ..guest.machine import EVENTS, SERIAL, STREAMS, GuestSpec
 from ..guest.session import Chunk, Ended, Item, Session, Stop
 from ..guest.trace import Symbols, examine, format_frames
 from ..stages.boot import last_lines, new_nonce
@@ -203,23 +203,14 @@ def seconds(at: float | None, since: float) -> float | None:
 def make_spec(options: argparse.Namespace, build: Build, initrd: Path, terminal: bool) -> GuestSpec:
     traced = "debug=syscall,process,signal" if options.strace else ""
     quiet = "loglevel=3" if terminal and not options.graphics else ""
-    words = ["run", f"nonce={new_nonce()}", quiet, traced, options.append]
-    return GuestSpec(
-        find_machine(options.arch, options.machine),
-        build.kernel,
-        initrd,
-        " ".join(word for word in words if word),
-        options.smp,
-        options.mem,
-        options.cpu,
-        kvm=common.use_kvm(options),
-        icount=options.icount,
-        streams=True,
-        disks=list(options.disk),
-        graphics=options.graphics,
-        display=common.display(options),
-        extra=list(options.qemu_arg),
-    )
+    spec = common.guest_spec(options, build, initrd, "run", f"nonce={new_nonce()}", quiet, traced, options.append)
+    spec.icount = options.icount
+    spec.streams = True
+    spec.disks = list(options.disk)
+    spec.graphics = options.graphics
+    spec.display = common.display(options)
+    spec.extra = list(options.qemu_arg)
+    return spec
 
 
 def use_terminal(options: argparse.Namespace) -> bool:

@@ -16,7 +16,7 @@ from ..gen import stages as stage_table
 from ..gen.table import TableError
 from ..guest import launch, rundir
 from ..guest.events import load_schema
-from ..guest.machine import GuestSpec, UsageError, find_machine
+from ..guest.machine import UsageError
 from ..guest.trace import Symbols
 from ..initramfs import Initramfs
 from . import report
@@ -125,11 +125,9 @@ def make_plan(options: argparse.Namespace, build: Build, initrd: Path) -> Plan:
         chosen = select(table, options.only, options.first)
     except KeyError as error:
         raise UsageError(f"no stage {error} in the table (--list shows them)") from None
-    machine = find_machine(options.arch, options.machine)
-    spec = GuestSpec(
-        machine, build.kernel, initrd, "", options.smp, options.mem, kvm=common.use_kvm(options), cpu=options.cpu,
-        disks=list(options.disk), graphics=options.graphics,
-    )  # fmt: skip
+    spec = common.guest_spec(options, build, initrd)
+    spec.disks = list(options.disk)
+    spec.graphics = options.graphics
     schema = load_schema(ROOT / "kernel" / "debug" / "events.tbl")
     return Plan(spec, table, chosen, Limits(options.factor, total_s=options.timeout), schema)
 

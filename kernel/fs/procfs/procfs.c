@@ -41,7 +41,21 @@ static int entry_open(struct inode *inode, struct file *f)
 	return seq_open(f, e->show, e->private);
 }
 
-/* A line, its newline taken off; only a write at the start counts. */
+int procfs_take_text(struct uio *from, char *text, size_t size)
+{
+	size_t n = from->resid;
+
+	if (n >= size)
+		return -EINVAL;
+	if (uio_copy_from(from, text, n) != n)
+		return -EFAULT;
+	if (n && text[n - 1] == '\n')
+		n--;
+	text[n] = '\0';
+	return 0;
+}
+
+/* Only a write at the start counts. */
 static ssize_t entry_write(struct file *f, struct uio *from, loff_t *pos)
 {
 	struct proc_entry *e = f->inode->private;
@@ -53,14 +67,9 @@ static ssize_t entry_write(struct file *f, struct uio *from, loff_t *pos)
 		return -EINVAL;
 	if (*pos)
 		return (ssize_t)n;
-	if (n >= sizeof(text))
-		return -EINVAL;
-	if (uio_copy_from(from, text, n) != n)
-		return -EFAULT;
-	text[n] = '\0';
-	if (n && text[n - 1] == '\n')
-		text[n - 1] = '\0';
-	err = e->set(text);
+	err = procfs_take_text(from, text, sizeof(text));
+	if (!err)
+		err = e->set(text);
 	if (err)
 		return err;
 	*pos += (loff_t)n;

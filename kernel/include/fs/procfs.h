@@ -15,6 +15,9 @@ void procfs_add_link(const char *path, ssize_t (*text)(char *buf, size_t size));
 void procfs_add_value(const char *path, u32 mode, int (*show)(struct seq *s),
 		      int (*set)(const char *text));
 
+/* What was written to an entry, as a string without the newline at its end. 0, -EINVAL too long, -EFAULT. */
+int procfs_take_text(struct uio *from, char *text, size_t size);
+
 /* Made by proc/: the root's entries that are processes. */
 struct procfs_pid_ops {
 	/* Is it a process or thread? Then fills d with dcache_add() and returns 0; otherwise -ENOENT. */

@@ -135,6 +135,15 @@ class Scratch:
         self.git("commit", "-q", "--no-verify", "--allow-empty", "-m", message, *extra)
         return self.head()
 
+    def two_sides(self) -> None:
+        """A commit on `side` and one on `main`, of files that nothing protects."""
+        self.git("checkout", "-q", "-b", "side")
+        self.append("readme", "side\n")
+        self.commit("side")
+        self.git("checkout", "-q", "main")
+        self.append("kernel/core/other.c", "int more;\n")
+        self.commit("main")
+
     def head(self) -> str:
         return self.git("rev-parse", "HEAD")
 
@@ -156,6 +165,13 @@ class Scratch:
         finally:
             os.chdir(before)
         return status, out.getvalue(), err.getvalue()
+
+    def append_approved(self, path: str, text: str, message: str = "approved") -> None:
+        """A change and its record, committed."""
+        self.append(path, text)
+        self.stage()
+        self.approve()
+        self.commit(message)
 
     def verdict(self, *args: str) -> dict[str, Any]:
         status, out, err = self.policy(*args, "--json")

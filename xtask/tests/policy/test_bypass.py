@@ -233,17 +233,8 @@ def test_grafts(repo: Scratch) -> None:
 # --- merges and history ---
 
 
-def two_sides(repo: Scratch) -> None:
-    repo.git("checkout", "-q", "-b", "side")
-    repo.append("readme", "side\n")
-    repo.commit("side")
-    repo.git("checkout", "-q", "main")
-    repo.append("kernel/core/other.c", "int more;\n")
-    repo.commit("main")
-
-
 def test_evil_merge(repo: Scratch) -> None:
-    two_sides(repo)
+    repo.two_sides()
     repo.git("merge", "-q", "--no-commit", "--no-ff", "side")
     repo.append(HOT, "int more;\n")
     repo.bypassed_by(HOT)
@@ -255,10 +246,7 @@ def test_merge_that_drops_the_other_side(repo: Scratch) -> None:
     repo.append("readme", "side\n")
     repo.commit("side")
     repo.git("checkout", "-q", "main")
-    repo.append(HOT, "int fix;\n")
-    repo.stage()
-    repo.approve()
-    repo.commit("approved fix")
+    repo.append_approved(HOT, "int fix;\n", "approved fix")
     repo.passes()
     repo.git("merge", "-q", "--no-commit", "--no-ff", "side")
     repo.git("checkout", "-q", "side", "--", HOT)

@@ -67,10 +67,7 @@ def test_before_there_is_a_policy_nothing_is_refused(recorded: Scratch) -> None:
 
 def test_clean_merges_of_approved_work_need_nothing(repo: Scratch) -> None:
     repo.git("checkout", "-q", "-b", "side")
-    repo.append(HOT, "int more;\n")
-    repo.stage()
-    repo.approve()
-    repo.commit("approved")
+    repo.append_approved(HOT, "int more;\n")
     repo.git("checkout", "-q", "main")
     repo.append("readme", "more\n")
     repo.commit("main")
@@ -203,10 +200,7 @@ def test_doctor_names_stale_approvals(recorded: Scratch) -> None:
     recorded.git("reset", "-q", "--", HOT)
     recorded.git("commit", "-q", "-m", "record")
     recorded.git("checkout", "-q", "--", HOT)
-    recorded.append("policy.toml", "# more\n")
-    recorded.stage()
-    recorded.approve()
-    recorded.commit("policy")
+    recorded.append_approved("policy.toml", "# more\n", "policy")
     assert "stale, used by no commit" in recorded.policy("doctor")[1]
 
 

@@ -65,12 +65,7 @@ def test_tier_2_wants_its_reason_in_the_message(hooked: Scratch) -> None:
 
 
 def test_a_merge_that_adds_a_hot_line_of_its_own(hooked: Scratch) -> None:
-    hooked.git("checkout", "-q", "-b", "side")
-    hooked.append("readme", "side\n")
-    hooked.commit("side")
-    hooked.git("checkout", "-q", "main")
-    hooked.append("kernel/core/other.c", "int main_side;\n")
-    hooked.commit("main")
+    hooked.two_sides()
     assert run(hooked, "merge", "-q", "--no-edit", "side")[0] == 0, "a clean merge"
     hooked.git("checkout", "-q", "side")
     hooked.append("readme", "again\n")
@@ -138,10 +133,7 @@ def test_the_receiving_side_refuses(hooked: Scratch, bare: Path, push: Callable[
 
 
 def test_the_receiving_side_takes_what_is_approved(hooked: Scratch, bare: Path) -> None:
-    hooked.append(HOT, "int more;\n")
-    hooked.stage()
-    hooked.approve()
-    hooked.commit("approved")
+    hooked.append_approved(HOT, "int more;\n")
     assert run(hooked, "push", "-q", "origin", "main")[0] == 0
     status, said = run(hooked, "push", "-q", "--no-verify", "origin", ":main")
     assert status != 0
