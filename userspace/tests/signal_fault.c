@@ -1,12 +1,7 @@
 /* Signals made by the program itself: faults, timers; the alternate stack; state kept across. */
-#include "stagetest.h"
-#include <setjmp.h>
+#include "catch.h"
 #include <sys/time.h>
 #include <ucontext.h>
-
-static sigjmp_buf jump;
-static volatile sig_atomic_t hits;
-static volatile siginfo_t info;
 
 static void count(int sig)
 {
@@ -14,19 +9,11 @@ static void count(int sig)
 	hits++;
 }
 
-static void catch (int sig, siginfo_t *si, void *uc)
-{
-	(void)uc;
-	info = *si;
-	hits++;
-	siglongjmp(jump, sig);
-}
-
 TEST(sigsegv_info, "SIGSEGV tells address and reason: not mapped, not allowed")
 {
 	volatile char *none = bad_address(), *ro, *volatile low = (char *)16;
 
-	on_siginfo(SIGSEGV, catch, 0);
+	on_siginfo(SIGSEGV, catch_signal, 0);
 	if (sigsetjmp(jump, 1) == 0) {
 		none[17] = 1;
 		FAIL("the write succeeded");
@@ -57,7 +44,7 @@ TEST(sigsegv_kernel_address, "kernel addresses fault like any other, and tell no
 	static const unsigned long where[] = { 0xffffffff80000000ul, 0xffff800000000000ul,
 					       ~0ul - 8 };
 
-	on_siginfo(SIGSEGV, catch, 0);
+	on_siginfo(SIGSEGV, catch_signal, 0);
 	for (volatile size_t i = 0; i < ARRAY_SIZE(where); i++) {
 		if (sigsetjmp(jump, 1) == 0) {
 			(void)*(volatile int *)where[i];
@@ -85,7 +72,7 @@ TEST(sigsegv_kills, "an unhandled or blocked SIGSEGV ends the process")
 	CHECK_KILLED(pid, SIGSEGV);
 	pid = xfork();
 	if (pid == 0) {
-		on_siginfo(SIGSEGV, catch, 0);
+		on_siginfo(SIGSEGV, catch_signal, 0);
 		sigemptyset(&s);
 		sigaddset(&s, SIGSEGV);
 		OK(sigprocmask(SIG_BLOCK, &s, NULL));
@@ -111,7 +98,7 @@ TEST(sigbus_past_end, "touching a mapping behind the end of its file is SIGBUS")
 	p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	CHECK(p != MAP_FAILED);
 	p[200] = 1; /* the rest of the last page is there */
-	on_siginfo(SIGBUS, catch, 0);
+	on_siginfo(SIGBUS, catch_signal, 0);
 	if (sigsetjmp(jump, 1) == 0) {
 		p[PAGE + 3] = 1;
 		FAIL("written behind the end");
@@ -211,7 +198,7 @@ TEST(stack_overflow_caught, "a stack overflow can be handled on the alternate st
 	stack_t ss = { .ss_sp = alt, .ss_size = sizeof(alt) };
 
 	OK(sigaltstack(&ss, NULL));
-	on_siginfo(SIGSEGV, catch, SA_ONSTACK);
+	on_siginfo(SIGSEGV, catch_signal, SA_ONSTACK);
 	for (volatile int i = 1; i <= 2; i++) { /* twice: leaving by a jump leaves the stack free */
 		if (sigsetjmp(jump, 1) == 0)
 			exit(overflow(0));
@@ -224,7 +211,7 @@ TEST(stack_overflow_kills, "no room for a signal frame: SIGSEGV ends the process
 	pid_t pid = xfork();
 
 	if (pid == 0) {
-		on_siginfo(SIGSEGV, catch, 0); /* on the stack that is full */
+		on_siginfo(SIGSEGV, catch_signal, 0); /* on the stack that is full */
 		exit(overflow(0));
 	}
 	CHECK_KILLED(pid, SIGSEGV);

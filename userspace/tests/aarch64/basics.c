@@ -1,19 +1,5 @@
 /* Tests that every port has, in this one's instructions. */
-#include "../stagetest.h"
-#include <setjmp.h>
-#include <ucontext.h>
-
-static sigjmp_buf jump;
-static volatile sig_atomic_t hits;
-static volatile siginfo_t info;
-
-static void catch (int sig, siginfo_t *si, void *uc)
-{
-	(void)uc;
-	info = *si;
-	hits++;
-	siglongjmp(jump, sig);
-}
+#include "../instructions.h"
 
 /* x0 to x30 but for x8 (the number) and x29 (frame pointer): 100 + their number, before and after. */
 TEST(syscall_registers, "a system call keeps all registers but its own")
@@ -42,95 +28,93 @@ TEST(syscall_registers, "a system call keeps all registers but its own")
 			CHECK_EQ(out[i], 100 + i);
 }
 
-TEST(sigfpe_sigill, "division by zero, bad instructions and breakpoints become signals")
+/* Here the CPU defines it. */
+static void divide_by_zero(void)
 {
 	volatile int zero = 0;
 
-	on_siginfo(SIGILL, catch, 0);
-	on_siginfo(SIGTRAP, catch, 0);
-	CHECK_EQ(7 / zero, 0); /* here the CPU defines it */
-	if (sigsetjmp(jump, 1) == 0)
-		__asm__ volatile(".inst 0"); /* UDF: permanently undefined */
-	CHECK(info.si_signo == SIGILL && info.si_code == ILL_ILLOPC);
-	CHECK(info.si_addr != NULL);
-	if (sigsetjmp(jump, 1) == 0)
-		__builtin_trap();
-	CHECK(info.si_signo == SIGTRAP && info.si_code == TRAP_BRKPT);
-	CHECK(info.si_addr != NULL);
-	CHECK_EQ(hits, 2);
+	CHECK_EQ(7 / zero, 0);
 }
 
-TEST(privileged_instruction, "a privileged instruction is a signal, the kernel goes on")
+static void bad_instruction(void)
 {
-	on_siginfo(SIGILL, catch, 0);
-	if (sigsetjmp(jump, 1) == 0) {
-		__asm__ volatile("msr daifset, #2");
-		FAIL("interrupts were masked");
-	}
-	if (sigsetjmp(jump, 1) == 0) {
-		__asm__ volatile("mrs x0, ttbr0_el1" ::: "x0");
-		FAIL("ttbr0_el1 was read");
-	}
-	if (sigsetjmp(jump, 1) == 0) {
-		__asm__ volatile("tlbi vmalle1");
-		FAIL("the TLB was flushed");
-	}
-	if (sigsetjmp(jump, 1) == 0) {
-		__asm__ volatile("hvc #0");
-		FAIL("the hypervisor was called");
-	}
-	CHECK_EQ(hits, 4);
-	CHECK_EQ(info.si_code, ILL_ILLOPC);
+	__asm__ volatile(".inst 0"); /* UDF: permanently undefined */
 }
 
-static void clobber_fpu(int sig)
+static void breakpoint(void)
 {
-	(void)sig;
-	__asm__ volatile(
-		"movi v0.16b, #1; movi v7.16b, #2; movi v15.16b, #3; movi v31.16b, #4; msr fpsr, xzr" ::
-			: "v0", "v7", "v15", "v31");
-	hits++;
+	__asm__ volatile("brk #1000");
 }
 
-TEST(fpu_across_signal, "floating-point registers come through a handler unharmed")
+const struct trap port_traps[] = {
+	{ divide_by_zero, 0, 0 },
+	{ bad_instruction, SIGILL, ILL_ILLOPC },
+	{ breakpoint, SIGTRAP, TRAP_BRKPT },
+	{ NULL, 0, 0 },
+};
+
+static void mask_interrupts(void)
 {
-	on_signal(SIGUSR1, clobber_fpu, 0);
-	for (int i = 1; i <= 20; i++) {
-		double a = i * 1.25, b = i / 3.0, in[4] = { a, b, a * b, a + b }, out[4];
-		long pid = getpid();
-		register long nr __asm__("x8") = SYS_kill;
-		register long ret __asm__("x0") = pid;
-		register long sig __asm__("x1") = SIGUSR1;
-
-		__asm__ volatile("ldr d0, [%[in]]; ldr d7, [%[in], #8]; ldr d15, [%[in], #16];"
-				 "ldr d31, [%[in], #24]; svc #0;"
-				 "str d0, [%[out]]; str d7, [%[out], #8]; str d15, [%[out], #16];"
-				 "str d31, [%[out], #24]"
-				 : "+r"(ret)
-				 : "r"(nr), "r"(sig), [in] "r"(in), [out] "r"(out)
-				 : "memory", "v0", "v7", "v15", "v31");
-		CHECK_EQ(ret, 0);
-		CHECK(memcmp(in, out, sizeof(in)) == 0);
-		CHECK_EQ(hits, i);
-	}
+	__asm__ volatile("msr daifset, #2");
 }
 
-static void skip_write(int sig, siginfo_t *si, void *ctx)
+static void read_page_table_base(void)
 {
-	ucontext_t *uc = ctx;
-
-	(void)sig, (void)si;
-	hits++;
-	uc->uc_mcontext.pc += 4;
-	uc->uc_mcontext.regs[19] = 4242;
+	__asm__ volatile("mrs x0, ttbr0_el1" ::: "x0");
 }
 
-TEST(ucontext_change, "a handler may change the registers it returns to")
+static void flush_tlb(void)
+{
+	__asm__ volatile("tlbi vmalle1");
+}
+
+static void call_hypervisor(void)
+{
+	__asm__ volatile("hvc #0");
+}
+
+const struct trap port_privileged[] = {
+	{ mask_interrupts, SIGILL, ILL_ILLOPC },
+	{ read_page_table_base, SIGILL, ILL_ILLOPC },
+	{ flush_tlb, SIGILL, ILL_ILLOPC },
+	{ call_hypervisor, SIGILL, ILL_ILLOPC },
+	{ NULL, 0, 0 },
+};
+
+void port_clobber_fpu(void)
+{
+	__asm__ volatile("movi v0.16b, #1; movi v7.16b, #2; movi v15.16b, #3; movi v31.16b, #4; "
+			 "msr fpsr, xzr" ::
+				 : "v0", "v7", "v15", "v31");
+}
+
+long port_kill_with_fpu(int sig, const double in[4], double out[4])
+{
+	long pid = getpid();
+	register long nr __asm__("x8") = SYS_kill;
+	register long x0 __asm__("x0") = pid;
+	register long x1 __asm__("x1") = sig;
+
+	__asm__ volatile("ldr d0, [%[in]]; ldr d7, [%[in], #8]; ldr d15, [%[in], #16];"
+			 "ldr d31, [%[in], #24]; svc #0;"
+			 "str d0, [%[out]]; str d7, [%[out], #8]; str d15, [%[out], #16];"
+			 "str d31, [%[out], #24]"
+			 : "+r"(x0)
+			 : "r"(nr), "r"(x1), [in] "r"(in), [out] "r"(out)
+			 : "memory", "v0", "v7", "v15", "v31");
+	return x0;
+}
+
+long port_write(void *address)
 {
 	register long x19 __asm__("x19") = 1;
 
-	on_siginfo(SIGSEGV, skip_write, 0);
-	__asm__ volatile("str x19, [%1]" : "+r"(x19) : "r"(bad_address()) : "memory");
-	CHECK_EQ(x19, 4242);
-	CHECK_EQ(hits, 1);
+	__asm__ volatile("str x19, [%1]" : "+r"(x19) : "r"(address) : "memory");
+	return x19;
+}
+
+void port_skip_write(ucontext_t *uc, long value)
+{
+	uc->uc_mcontext.pc += 4;
+	uc->uc_mcontext.regs[19] = (unsigned long)value;
 }

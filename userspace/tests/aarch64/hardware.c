@@ -3,27 +3,15 @@
  * pointer, all vector registers across handlers. Most of what is forged must end the program that tries, and
  * nothing else.
  */
-#include "../stagetest.h"
+#include "../catch.h"
 #include <asm/sigcontext.h>
 #include <sched.h>
-#include <setjmp.h>
 #include <sys/auxv.h>
 #include <ucontext.h>
 
 #define KERNEL_ADDRESS 0xffffffff80000000ul
 
-static sigjmp_buf jump;
-static volatile int hits;
-static volatile siginfo_t info;
 static volatile unsigned long syndrome, fault_address;
-
-static void catch (int sig, siginfo_t *si, void *uc)
-{
-	(void)uc;
-	info = *si;
-	hits++;
-	siglongjmp(jump, sig);
-}
 
 /* The record with this magic number in a frame, or NULL. */
 static struct _aarch64_ctx *find_record(ucontext_t *uc, uint32_t magic)
@@ -153,16 +141,8 @@ TEST(arm64_bad_handler, "a handler at an address that cannot be is a signal")
 	static const unsigned long where[] = { KERNEL_ADDRESS, 0x0001000000000000,
 					       0xffff000000000000 };
 
-	for (size_t i = 0; i < ARRAY_SIZE(where); i++) {
-		pid_t pid = xfork();
-
-		if (!pid) {
-			signal(SIGUSR1, (void (*)(int))where[i]);
-			raise(SIGUSR1);
-			_exit(0);
-		}
-		CHECK_KILLED(pid, SIGSEGV);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(where); i++)
+		check_bad_handler(where[i]);
 }
 
 TEST(arm64_alignment_signals,
@@ -177,7 +157,7 @@ TEST(arm64_alignment_signals,
 	alt.ss_sp = OK(mmap(NULL, alt.ss_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			    -1, 0));
 	OK(sigaltstack(&alt, NULL));
-	on_siginfo(SIGBUS, catch, SA_ONSTACK);
+	on_siginfo(SIGBUS, catch_signal, SA_ONSTACK);
 	/* Not every emulator checks the stack pointer; one that does ends in the handler. */
 	if (sigsetjmp(jump, 1) == 0)
 		__asm__ volatile(
@@ -254,7 +234,7 @@ TEST(arm64_tagged_pointers,
 
 	CHECK_EQ(*(volatile char *)((uintptr_t)&byte | tag), 42);
 	CHECK_ERRNO(syscall(SYS_getcwd, (uintptr_t)buf | tag, sizeof(buf)), EFAULT);
-	on_siginfo(SIGSEGV, catch, 0);
+	on_siginfo(SIGSEGV, catch_signal, 0);
 	if (sigsetjmp(jump, 1) == 0) {
 		*(volatile char *)((uintptr_t)bad_address() | tag) = 1;
 		FAIL("the write succeeded");
@@ -274,7 +254,7 @@ TEST(arm64_system_registers, "programs read counter, cache and zeroing sizes, no
 		__asm__ volatile("isb; mrs %0, cntvct_el0" : "=r"(later));
 	while (later == count);
 	CHECK(later > count);
-	on_siginfo(SIGILL, catch, 0);
+	on_siginfo(SIGILL, catch_signal, 0);
 	if (sigsetjmp(jump, 1) == 0) {
 		__asm__ volatile("msr cntkctl_el1, xzr");
 		FAIL("cntkctl_el1 was written");
@@ -334,7 +314,7 @@ TEST(arm64_id_registers, "programs read ID registers as AT_HWCAP says")
 			FAIL("bit %u of AT_HWCAP, and a field of %lu", bit, field);
 	}
 	check_fixed_ids();
-	on_siginfo(SIGILL, catch, 0);
+	on_siginfo(SIGILL, catch_signal, 0);
 	if (sigsetjmp(jump, 1) == 0)
 		FAIL("a register of 32-bit code reads as %lx", READ_ID(1, 0));
 	if (sigsetjmp(jump, 1) == 0)

@@ -1,19 +1,5 @@
 /* Tests that every port has, in this one's instructions. */
-#include "../stagetest.h"
-#include <setjmp.h>
-#include <ucontext.h>
-
-static sigjmp_buf jump;
-static volatile sig_atomic_t hits;
-static volatile siginfo_t info;
-
-static void catch (int sig, siginfo_t *si, void *uc)
-{
-	(void)uc;
-	info = *si;
-	hits++;
-	siglongjmp(jump, sig);
-}
+#include "../instructions.h"
 
 TEST(syscall_registers, "a system call keeps all registers but its own")
 {
@@ -38,91 +24,86 @@ TEST(syscall_registers, "a system call keeps all registers but its own")
 	CHECK_EQ(out[10], getpid());
 }
 
-TEST(sigfpe_sigill, "division by zero, bad instructions and breakpoints become signals")
+static void divide_by_zero(void)
 {
 	volatile int zero = 0;
 
-	on_siginfo(SIGFPE, catch, 0);
-	on_siginfo(SIGILL, catch, 0);
-	on_siginfo(SIGTRAP, catch, 0);
-	if (sigsetjmp(jump, 1) == 0) {
-		hits = 7 / zero;
-		FAIL("divided by zero");
-	}
-	CHECK(info.si_signo == SIGFPE && info.si_code == FPE_INTDIV);
-	if (sigsetjmp(jump, 1) == 0)
-		__builtin_trap();
-	CHECK_EQ(info.si_signo, SIGILL);
-	CHECK(info.si_addr != NULL);
-	if (sigsetjmp(jump, 1) == 0)
-		__asm__ volatile("int3");
-	CHECK_EQ(info.si_signo, SIGTRAP);
+	hits = 7 / zero;
 }
 
-TEST(privileged_instruction, "a privileged instruction is a signal, the kernel goes on")
+static void bad_instruction(void)
 {
-	on_siginfo(SIGSEGV, catch, 0);
-	if (sigsetjmp(jump, 1) == 0) {
-		__asm__ volatile("hlt");
-		FAIL("hlt ran");
-	}
-	if (sigsetjmp(jump, 1) == 0) {
-		__asm__ volatile("mov %%cr3, %%rax" ::: "rax");
-		FAIL("cr3 was read");
-	}
-	if (sigsetjmp(jump, 1) == 0) {
-		__asm__ volatile("out %%al, $0x80" ::: "memory");
-		FAIL("out ran");
-	}
-	CHECK_EQ(hits, 3);
+	__asm__ volatile("ud2");
 }
 
-static void clobber_fpu(int sig)
+static void breakpoint(void)
+{
+	__asm__ volatile("int3");
+}
+
+const struct trap port_traps[] = {
+	{ divide_by_zero, SIGFPE, FPE_INTDIV },
+	{ bad_instruction, SIGILL, ILL_ILLOPN },
+	{ breakpoint, SIGTRAP, SI_KERNEL },
+	{ NULL, 0, 0 },
+};
+
+static void halt(void)
+{
+	__asm__ volatile("hlt");
+}
+
+static void read_page_table_base(void)
+{
+	__asm__ volatile("mov %%cr3, %%rax" ::: "rax");
+}
+
+static void write_port(void)
+{
+	__asm__ volatile("out %%al, $0x80" ::: "memory");
+}
+
+const struct trap port_privileged[] = {
+	{ halt, SIGSEGV, SI_KERNEL },
+	{ read_page_table_base, SIGSEGV, SI_KERNEL },
+	{ write_port, SIGSEGV, SI_KERNEL },
+	{ NULL, 0, 0 },
+};
+
+void port_clobber_fpu(void)
 {
 	volatile double x = 1.0;
 
-	(void)sig;
 	for (int i = 0; i < 50; i++)
 		x = x * 1.7 + 3;
-	__asm__ volatile(
-		"pxor %%xmm0, %%xmm0; pxor %%xmm7, %%xmm7; pxor %%xmm15, %%xmm15; fninit; fldpi" ::
-			: "xmm0", "xmm7", "xmm15", "st");
-	hits++;
+	__asm__ volatile("pxor %%xmm0, %%xmm0; pxor %%xmm7, %%xmm7; pxor %%xmm8, %%xmm8; "
+			 "pxor %%xmm15, %%xmm15; fninit; fldpi" ::
+				 : "xmm0", "xmm7", "xmm8", "xmm15", "st");
 }
 
-TEST(fpu_across_signal, "floating-point registers come through a handler unharmed")
+long port_kill_with_fpu(int sig, const double in[4], double out[4])
 {
-	on_signal(SIGUSR1, clobber_fpu, 0);
-	for (int i = 1; i <= 20; i++) {
-		double a = i * 1.25, b = i / 3.0, x0 = a, x7 = b, x15 = a * b;
-		long nr = SYS_kill, ret, pid = getpid(), sig = SIGUSR1;
+	long rax = SYS_kill;
 
-		__asm__ volatile("movsd %1, %%xmm0; movsd %2, %%xmm7; movsd %3, %%xmm15; syscall;"
-				 "movsd %%xmm0, %1; movsd %%xmm7, %2; movsd %%xmm15, %3"
-				 : "=a"(ret), "+m"(x0), "+m"(x7), "+m"(x15)
-				 : "0"(nr), "D"(pid), "S"(sig)
-				 : "rcx", "r11", "memory", "xmm0", "xmm7", "xmm15");
-		CHECK(ret == 0 && x0 == a && x7 == b && x15 == a * b);
-		CHECK_EQ(hits, i);
-	}
+	__asm__ volatile("movsd (%3), %%xmm0; movsd 8(%3), %%xmm7; movsd 16(%3), %%xmm8; "
+			 "movsd 24(%3), %%xmm15; syscall; movsd %%xmm0, (%4); "
+			 "movsd %%xmm7, 8(%4); movsd %%xmm8, 16(%4); movsd %%xmm15, 24(%4)"
+			 : "+a"(rax)
+			 : "D"((long)getpid()), "S"((long)sig), "r"(in), "r"(out)
+			 : "rcx", "r11", "memory", "xmm0", "xmm7", "xmm8", "xmm15");
+	return rax;
 }
 
-static void skip_write(int sig, siginfo_t *si, void *ctx)
+long port_write(void *address)
 {
-	ucontext_t *uc = ctx;
+	long rax = 1;
 
-	(void)sig, (void)si;
-	hits++;
-	uc->uc_mcontext.gregs[REG_RIP] += 3; /* the length of: movb %al,(%rbx) is 2, + nop */
-	uc->uc_mcontext.gregs[REG_RAX] = 4242;
+	__asm__ volatile("movb %%al, (%1); nop" : "+a"(rax) : "b"(address) : "memory");
+	return rax;
 }
 
-TEST(ucontext_change, "a handler may change the registers it returns to")
+void port_skip_write(ucontext_t *uc, long value)
 {
-	unsigned long rax = 1;
-
-	on_siginfo(SIGSEGV, skip_write, 0);
-	__asm__ volatile("movb %%al, (%1); nop" : "+a"(rax) : "b"(bad_address()) : "memory");
-	CHECK_EQ(hits, 1);
-	CHECK_EQ(rax, 4242);
+	uc->uc_mcontext.gregs[REG_RIP] += 3; /* movb %al, (%rbx) has two bytes, nop one */
+	uc->uc_mcontext.gregs[REG_RAX] = value;
 }

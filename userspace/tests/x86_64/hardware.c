@@ -3,7 +3,7 @@
  * bases, 32-bit code, vector registers across handlers. Most of it must end the program that tries, and
  * nothing else.
  */
-#include "../stagetest.h"
+#include "../catch.h"
 #include "port.h"
 #include <asm/prctl.h>
 #include <cpuid.h>
@@ -11,7 +11,7 @@
 
 #define NON_CANONICAL 0x8000000000000000ul
 
-static volatile int hits, codes[64];
+static volatile int codes[64];
 static volatile long traps[64], errors[64], addresses[64];
 
 static void note(int sig, siginfo_t *si, void *ctx)
@@ -145,16 +145,8 @@ TEST(x86_bad_handler, "a handler at an address that cannot be is SIGSEGV")
 	static const unsigned long where[] = { NON_CANONICAL, 0x00007ffffffff000,
 					       0x0000800000000000, 0xffffffff80000000 };
 
-	for (size_t i = 0; i < ARRAY_SIZE(where); i++) {
-		pid_t pid = xfork();
-
-		if (!pid) {
-			signal(SIGUSR1, (void (*)(int))where[i]);
-			raise(SIGUSR1);
-			_exit(0);
-		}
-		CHECK_KILLED(pid, SIGSEGV);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(where); i++)
+		check_bad_handler(where[i]);
 }
 
 static char *volatile frame_at;
