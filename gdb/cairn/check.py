@@ -38,7 +38,7 @@ def check(args: Args, report: Report) -> None:
 
 
 def under_way(current: Report, locks: Report) -> str:
-    """What was being changed when the machine was stopped: it looks like damage, and is none. Pure."""
+    """What was being changed when the machine was stopped: half done, it looks like damage. Pure."""
     doing = [
         f"cpu {str(row['cpu']).rstrip('*')} is in {row['place']}"
         for row in rows(current, "cpus")
@@ -48,7 +48,7 @@ def under_way(current: Report, locks: Report) -> str:
     if not doing:
         return "nothing was being changed: no CPU is in the kernel, and no lock is held"
     shown = ", ".join(doing[:DOING_MAX]) + (f" and {len(doing) - DOING_MAX} more" if len(doing) > DOING_MAX else "")
-    return f"maybe half done, and no damage: {shown}. Continue for a moment, interrupt, check again: damage stays"
+    return f"maybe half done rather than damaged: {shown}. Continue for a moment, interrupt, check again: damage stays"
 
 
 def rows(report: Report, name: str) -> list[dict[str, Cell]]:

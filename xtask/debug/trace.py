@@ -73,7 +73,7 @@ def main(argv: list[str]) -> int:
             print(f"xtask trace: no trace ring in {options.file}", file=sys.stderr)
             return exitcodes.FAILED
         show(rings, options)
-    except BrokenPipeError:
+    except BrokenPipeError:  # of stdout: nothing is wrong with the file
         raise
     except (OSError, TableError, UnicodeError) as error:
         print(f"xtask trace: {error}", file=sys.stderr)

@@ -434,7 +434,7 @@ def test_before_the_kernel_runs(port: Port, tmp_path: Path) -> None:
     assert all("has not set up its page tables yet" in text for text in said[: len(commands)]), said
     started = said[len(commands) + len(start) :]
     assert "kernel_main" in started[1] and "kernel_main" in started[2] and "nothing written" in started[4], started
-    assert "never initialised" in started[3] and "no damage: cpu 0 is in kernel_main+0x0. Continue" in started[3], started
+    assert "never initialised" in started[3] and "half done rather than damaged: cpu 0 is in kernel_main+0x0. Continue" in started[3], started
     assert "kernel_main" in started[-2] and started[-1] == "cairn bt: cpu 1 is not online", started
 
 
