@@ -21,7 +21,8 @@ HOOKS = ("pre-commit", "commit-msg", "pre-merge-commit", "pre-push")
 def hooked(repo: Scratch) -> Scratch:
     """The scratch repository with the real hooks; its own xtask has only the checker."""
     shutil.copytree(ROOT / "scripts/hooks", repo.root / "scripts/hooks")
-    shutil.copy(ROOT / "xtask/__main__.py", repo.root / "xtask/__main__.py")
+    for name in ("__main__.py", "pipe.py"):
+        shutil.copy(ROOT / "xtask" / name, repo.root / "xtask" / name)
     (repo.root / "xtask/lint").mkdir()
     repo.write("xtask/lint/__init__.py", "")
     repo.write("xtask/lint/command.py", "def main(argv):\n    return 0\n")
