@@ -1,8 +1,8 @@
 """The layer check: the plan of the house, held to the tree. Pure but for reading the files it is given.
 
 A file may include headers of its own layer and of those to its left; a port (kernel/arch) may include what
-it implements and the few layers it calls up into. No arch conditional outside arch/, every file in a room
-that exists, none longer than 600 lines."""
+it implements and the few layers it calls up into. No arch conditional outside arch/ and the directories named
+like a port, programs included; every file in a room that exists, none longer than 600 lines."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 CONDITIONAL = re.compile(r"^\s*#\s*(?:el)?if(?:n?def)?\b(.*)$")
 ARCH_WORD = re.compile(
     r"\b(__x86_64__|__i386__|__aarch64__|__arm__|__riscv\w*|CONFIG_ARCH\w*|CONFIG_X86\w*|CONFIG_ARM\w*|"
-    r"CONFIG_AARCH64\w*|CONFIG_VKERNEL\w*|ARCH_(?:X86\w*|AARCH64|ARM\w*|VKERNEL))\b"
+    r"CONFIG_AARCH64\w*|CONFIG_VKERNEL\w*|ARCH_(?:X86\w*|AARCH64|ARM\w*|VKERNEL)|SYS_\w+)\b"  # calls differ by port
 )
 CODE = (".c", ".h", ".S")
 ROOMS = {*RANK, "tests", "include"}
+PORTS = {"x86_64", "aarch64"}
 FREESTANDING = ("stdarg.h", "stddef.h", "stdbool.h", "stdatomic.h", "cpuid.h", "immintrin.h")
 GENERATED = ("syscall_limit.h",)
 
@@ -121,7 +122,11 @@ def check_text(path: str, text: str) -> list[Finding]:
     if Path(path).suffix in (*CODE, ".py") and len(lines) > LINES_MAX:
         found.append(Finding(path, LINES_MAX + 1, f"{len(lines)} lines, at most {LINES_MAX}"))
     layer = layer_of(path)
-    if layer is None or Path(path).suffix not in CODE or path.startswith("kernel/tests/host/"):
+    if Path(path).suffix not in CODE:
+        return found
+    if path.startswith(("kernel/", "userspace/")) and not of_a_port(path):
+        found += conditional_findings(path, lines)
+    if layer is None or path.startswith("kernel/tests/host/"):
         return found
     for number, line in enumerate(lines, start=1):
         include = INCLUDE.match(line)
@@ -129,16 +134,22 @@ def check_text(path: str, text: str) -> list[Finding]:
             wrong = include_finding(path, layer, include[1], include[2])
             if wrong:
                 found.append(Finding(path, number, wrong))
-        found += conditional_findings(path, layer, number, line)
     return found
 
 
-def conditional_findings(path: str, layer: str, number: int, line: str) -> list[Finding]:
-    conditional = CONDITIONAL.match(line)
-    if not conditional or layer == "port" or path.startswith("kernel/include/arch/") or "/ktest/" in path:
-        return []
-    word = ARCH_WORD.search(conditional[1])
-    return [Finding(path, number, f"arch conditional on {word[1]} outside arch/")] if word else []
+def of_a_port(path: str) -> bool:
+    """kernel/arch, the contract, and the directories elsewhere that have a port's name."""
+    return path.startswith(("kernel/arch/", "kernel/include/arch/")) or not PORTS.isdisjoint(path.split("/"))
+
+
+def conditional_findings(path: str, lines: list[str]) -> list[Finding]:
+    found = []
+    for number, line in enumerate(lines, start=1):
+        conditional = CONDITIONAL.match(line)
+        word = ARCH_WORD.search(conditional[1]) if conditional else None
+        if word:
+            found.append(Finding(path, number, f"arch conditional on {word[1]} outside arch/"))
+    return found
 
 
 def check(root: Path, files: list[str]) -> list[Finding]:
