@@ -3,9 +3,9 @@
 #include <arch/time.h>
 #include <lib/types.h>
 
-#define COUNTS_PER_NS_SHIFT 28
+#define COUNTS_PER_NS_SHIFT 56
 
-/* The first count at which arch_clock_ns() has reached ns. Any context. */
+/* A count at which arch_clock_ns() has reached ns: the first such one, or the next. Any context. */
 static __always_inline u64 clock_count_at(u64 ns)
 {
 	const struct arch_clock_params *c = &arch_clock_params;

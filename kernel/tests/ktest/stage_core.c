@@ -1,4 +1,5 @@
 /* Stages of core/: spinlocks, preemption count, clocks, interrupt lines, the vDSO's page. */
+#include "../../arch/common/clock.h"
 #include "team.h"
 #include <arch/irq.h>
 #include <arch/vdso.h>
@@ -18,6 +19,18 @@ int stage_clock_monotonic(struct stage *s)
 		last = now;
 	}
 	STAGE_CHECK(s, last > first);
+	return 0;
+}
+
+/* For deadlines up to eleven days after the start. */
+int stage_clock_deadline_count(struct stage *s)
+{
+	for (u64 ns = 1000; ns < 1000000ull * NSEC_PER_SEC; ns = ns * 3 + 1) {
+		u64 count = clock_count_at(ns);
+
+		STAGE_CHECK(s, arch_clock_raw_ns(count) >= ns);
+		STAGE_CHECK(s, arch_clock_raw_ns(count - 2) < ns);
+	}
 	return 0;
 }
 
