@@ -2,7 +2,8 @@
  * The arch contract, CPU: start-up, identity, idling, stopping.
  *
  * Every header in this directory declares what a port owes to the kernel, and ends by including the
- * port's own <asm/...> part, which holds the inline ones. A port that lacks one does not link.
+ * port's own <asm/...> part, which holds the inline ones. A port that lacks one does not link. What every port
+ * would write alike is in arch/common, whose headers say what it wants of the port in turn.
  */
 #pragma once
 #include <lib/types.h>
