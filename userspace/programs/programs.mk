@@ -13,7 +13,7 @@ $(O)/user/%-dynamic: userspace/programs/%.c
 $(O)/user/%-static-pie: userspace/programs/%.c
 	@mkdir -p $(@D)
 	$(call say,USERCC,$@) $(USER_CC) -static-pie -fPIE -O2 -Wall -Wextra -Werror $< -o $@ -lm
-$(O)/user/crash: userspace/programs/$(ARCH)/crash_ways.h
+$(O)/user/crash $(O)/user/storm: $(wildcard userspace/programs/$(ARCH)/*.h)
 $(O)/user/%: userspace/programs/%.c userspace/programs/programs.mk
 	@mkdir -p $(@D)
 	$(call say,USERCC,$@) $(USER_CC) -static $(PROGRAM_CFLAGS) -Iuserspace/programs/$(ARCH) $< -o $@ -pthread
