@@ -4,9 +4,8 @@
  * All shared lines go to the boot CPU. Masking is by registers that set or clear single bits, so there is no
  * lock. One priority for everything: interrupts do not nest. IPI_STOP alone is of group 0, which comes as a fast
  * interrupt (FIQ), with interrupts off too, and of a higher priority; where firmware keeps that group to itself it is
- * an interrupt like the others. Message-signalled interrupts are those of a
- * GICv2m frame (v2m.c), or LPIs (lpi.c) by an ITS (its.c). Manual: GICv2 (IHI 0048), GICv3
- * (IHI 0069); bindings arm,gic.yaml, arm,gic-v3.yaml.
+ * an interrupt like the others. Message-signalled interrupts are those of a GICv2m frame (v2m.c), or LPIs (lpi.c) by
+ * an ITS (its.c). Manual: GICv2 (IHI 0048), GICv3 (IHI 0069); bindings arm,gic.yaml, arm,gic-v3.yaml.
  */
 #include <arch/cpu.h>
 #include <arch/mmu.h>
@@ -76,7 +75,7 @@ static struct region {
 	volatile char *regs; /* mapped */
 	u64 base, size;
 } regions[REGIONS_MAX]; /* [I] of redistributors */
-static unsigned nr_lines; /* [I] INTIDs that there are, and lines of ours */
+static unsigned nr_lines; /* [I] one past the last shared line that can be had */
 static u8 cpu_target[MAX_CPUS]; /* [I] GICv2: each CPU's bit */
 
 u32 gic_ack(void)
@@ -138,11 +137,13 @@ static void start_own_lines(volatile char *frame)
 
 static void start_distributor(void)
 {
+	unsigned all = min(((mmio_read32(gicd + GICD_TYPER) & 0x1f) + 1) * 32, 1020u);
+
 	mmio_write32(gicd + GICD_CTLR, 0);
 	fast_stop = v3 ? mmio_read32(gicd + GICD_CTLR) & GICD_CTLR_DS
 		       : !(mmio_read32(gicd + GICD_TYPER) & GICD_TYPER_SECURITY);
-	nr_lines = min(((mmio_read32(gicd + GICD_TYPER) & 0x1f) + 1) * 32, (u32)GIC_LPI_IRQ);
-	for (unsigned i = GIC_SPI_BASE; i < nr_lines; i += 32)
+	nr_lines = min(all, (unsigned)GIC_LPI_IRQ);
+	for (unsigned i = GIC_SPI_BASE; i < all; i += 32)
 		start_lines(gicd, i);
 	if (!v3) {
 		mmio_write32(gicd + GICD_CTLR, fast_stop ? GICD_CTLR_GROUPS : 1);

@@ -64,9 +64,10 @@ bool lpi_present(void)
 	return __atomic_load_n(&ready, __ATOMIC_RELAXED) & 1;
 }
 
+/* NULL: nobody was given it. */
 static struct lpi *lpi_of(unsigned irq)
 {
-	return &lpis[irq - GIC_LPI_IRQ];
+	return irq < NR_IRQS && lpis[irq - GIC_LPI_IRQ].device ? &lpis[irq - GIC_LPI_IRQ] : NULL;
 }
 
 /* --- start-up --- */
@@ -244,10 +245,11 @@ void lpi_set_masked(unsigned irq, bool masked)
 	struct lpi *l = lpi_of(irq);
 	u8 *byte = &config[irq]; /* of INTID LPI_FIRST + irq */
 
+	if (!l)
+		return;
 	WRITE_ONCE(*byte, masked ? CONFIG_OFF : CONFIG_ON);
 	cache_clean(byte, 1);
-	if (l->device)
-		(void)its_read_config(l->device->id, l->event, l->cpu);
+	(void)its_read_config(l->device->id, l->event, l->cpu);
 }
 
 int lpi_route(unsigned irq, unsigned cpu)
@@ -256,7 +258,7 @@ int lpi_route(unsigned irq, unsigned cpu)
 	int error = -EINVAL;
 
 	mutex_lock(&lpi_mutex);
-	if (l->device && cpu < MAX_CPUS && __atomic_load_n(&ready, __ATOMIC_ACQUIRE) & BIT(cpu))
+	if (l && cpu < MAX_CPUS && __atomic_load_n(&ready, __ATOMIC_ACQUIRE) & BIT(cpu))
 		error = its_move_event(l->device->id, l->event, cpu);
 	if (!error)
 		WRITE_ONCE(l->cpu, (u8)cpu);
@@ -268,6 +270,6 @@ void lpi_raise(unsigned irq)
 {
 	struct lpi *l = lpi_of(irq);
 
-	if (l->device)
+	if (l)
 		(void)its_raise_event(l->device->id, l->event, l->cpu);
 }

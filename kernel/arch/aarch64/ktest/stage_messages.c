@@ -49,6 +49,8 @@ static int each_cpu_takes(struct stage *s, unsigned irq, struct taken *t)
 		STAGE_CHECK_EQ(s, t->cpu, cpu);
 	}
 	STAGE_CHECK_EQ(s, gic_route(irq, MAX_CPUS), -EINVAL);
+	STAGE_CHECK_EQ(s, gic_route(NR_IRQS, 0), -EINVAL);
+	STAGE_CHECK_EQ(s, gic_route(0, 0), -EINVAL); /* a CPU's own */
 	STAGE_CHECK_EQ(s, gic_route(irq, 0), 0);
 	return 0;
 }
@@ -88,6 +90,18 @@ static int freed_is_gone(struct stage *s, struct arch_msi *msi, struct taken *t)
 	return 0;
 }
 
+/* Numbers of messages that nobody was given, here or on a machine without any. */
+static int unused_numbers(struct stage *s)
+{
+	static struct taken t;
+
+	STAGE_CHECK_EQ(s, irq_request(NR_IRQS - 1, message_handler, &t, "test"), 0);
+	gic_raise(NR_IRQS - 1);
+	STAGE_CHECK_EQ(s, wait_calls(&t, 0), 0);
+	irq_free(NR_IRQS - 1, &t);
+	return 0;
+}
+
 int stage_arm64_messages(struct stage *s)
 {
 	static struct taken t;
@@ -104,6 +118,8 @@ int stage_arm64_messages(struct stage *s)
 		error = mask_holds_back(s, msi.irq, &t);
 	if (!error)
 		error = freed_is_gone(s, &msi, &t);
+	if (!error)
+		error = unused_numbers(s);
 	irq_free(msi.irq, &t);
 	arch_msi_free(msi.irq);
 	return error;
