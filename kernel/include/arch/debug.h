@@ -13,7 +13,8 @@ void arch_event_write(const char *buf, size_t n);
 
 /*
  * Return addresses from a frame pointer on, at most max; every frame is checked to lie on a mapped kernel
- * stack, so that a broken chain ends it. Returns how many.
+ * stack, so that a broken chain ends it. Where an interrupt or exception came, the place that it interrupted
+ * follows entry's. Returns how many.
  */
 unsigned arch_backtrace(uintptr_t fp, uintptr_t *pcs, unsigned max);
 static inline uintptr_t arch_current_fp(void)

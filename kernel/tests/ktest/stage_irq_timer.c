@@ -1,8 +1,11 @@
 /* Stages of timers: they fire, not early, in order, and not after they were cancelled. */
 #include "team.h"
+#include <arch/debug.h>
 #include <core/preempt.h>
 #include <core/time.h>
+#include <debug/symbols.h>
 #include <lib/errno.h>
+#include <lib/string.h>
 #include <stages_gen.h>
 
 struct probe {
@@ -68,6 +71,48 @@ int stage_timer_in_interrupt(struct stage *s)
 	STAGE_CHECK(s, spin_until(&p.calls, 1, 500));
 	STAGE_CHECK(s, p.irq && p.locked);
 	STAGE_CHECK(s, !in_irq() && preempt_depth() == 0);
+	return 0;
+}
+
+static uintptr_t interrupted_pcs[16];
+static u32 interrupted_count; /* [a] */
+
+static void keep_backtrace(struct ktimer *t)
+{
+	unsigned n =
+		arch_backtrace(arch_current_fp(), interrupted_pcs, ARRAY_SIZE(interrupted_pcs));
+
+	(void)t;
+	__atomic_store_n(&interrupted_count, n, __ATOMIC_RELEASE);
+}
+
+/* Calls nothing: its place is in the interrupt's registers alone. */
+static __noinline u64 spin_alone(const u32 *word)
+{
+	u64 spins = 0;
+
+	while (!__atomic_load_n(word, __ATOMIC_ACQUIRE) && spins < 1ull << 32)
+		spins++;
+	return spins;
+}
+
+int stage_backtrace_interrupted(struct stage *s)
+{
+	static struct ktimer timer;
+	bool found = false;
+	size_t offset;
+
+	interrupted_count = 0;
+	ktimer_init(&timer, keep_backtrace);
+	ktimer_arm(&timer, time_monotonic_ns() + NSEC_PER_MSEC);
+	spin_alone(&interrupted_count);
+	STAGE_CHECK(s, interrupted_count > 2);
+	for (unsigned i = 0; i < interrupted_count; i++) {
+		const char *name = symbol_find(interrupted_pcs[i], &offset);
+
+		found |= name && strstr(name, "spin_alone"); /* or a copy of it for one argument */
+	}
+	STAGE_CHECK(s, found);
 	return 0;
 }
 

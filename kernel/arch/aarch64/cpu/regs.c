@@ -1,5 +1,7 @@
 /* Registers for reports. */
-#include <arch/regs.h>
+#include "../../common/backtrace.h"
+
+#define FRAME_MAX 1024 /* of a function that entry calls */
 
 static const char *const names[] = {
 	"pc",  "sp",  "pstate", "x0",  "x1",  "x2",  "x3",  "x4",  "x5",  "x6",  "x7",      "x8",
@@ -23,4 +25,13 @@ bool arch_regs_get(const struct regs *r, unsigned i, const char **name, u64 *val
 	default: *value = words[i - 3]; break;
 	}
 	return true;
+}
+
+/* A frame's record lies at its lower end, and nothing says how long it is: they are known by what they hold. */
+const struct regs *backtrace_saved_regs(uintptr_t fp, uintptr_t next)
+{
+	for (uintptr_t at = fp + 16; at < fp + FRAME_MAX; at += 16)
+		if (backtrace_regs_fit((const struct regs *)at, next))
+			return (const struct regs *)at;
+	return NULL;
 }

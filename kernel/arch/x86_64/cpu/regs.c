@@ -1,5 +1,5 @@
 /* Registers for reports. */
-#include <arch/regs.h>
+#include "../../common/backtrace.h"
 
 #define R(name)                                                                                    \
 	{                                                                                          \
@@ -20,4 +20,12 @@ bool arch_regs_get(const struct regs *r, unsigned i, const char **name, u64 *val
 	*name = fields[i].name;
 	*value = *(const u64 *)((const char *)r + fields[i].offset);
 	return true;
+}
+
+/* They lie right above the return address. */
+const struct regs *backtrace_saved_regs(uintptr_t fp, uintptr_t next)
+{
+	const struct regs *regs = (const struct regs *)(fp + 16);
+
+	return backtrace_regs_fit(regs, next) ? regs : NULL;
 }
