@@ -198,8 +198,10 @@ static void *wait_on_word(void *arg)
 	return arg;
 }
 
+static volatile pid_t bit_waiter;
 static void *wait_on_bit(void *arg)
 {
+	bit_waiter = (pid_t)syscall(SYS_gettid);
 	while (word == 0)
 		futex(&word, FUTEX_WAIT_BITSET_PRIVATE, 0, NULL, NULL, 1);
 	return arg;
@@ -225,7 +227,9 @@ TEST(futex_basic, "futex: wait, wake counts, a changed value, time-outs")
 		CHECK_EQ(pthread_join(t[i], NULL), 0);
 	word = 0;
 	CHECK_EQ(pthread_create(&t[0], NULL, wait_on_bit, NULL), 0);
-	sleep_ms(20);
+	while (!bit_waiter)
+		sched_yield();
+	wait_until_asleep(bit_waiter);
 	CHECK_EQ(futex(&word, FUTEX_WAKE_BITSET_PRIVATE, 1, NULL, NULL, 2), 0); /* not its bit */
 	word = 1;
 	CHECK_EQ(futex(&word, FUTEX_WAKE_BITSET_PRIVATE, 1, NULL, NULL, 3), 1);
