@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..guest import rundir
 from ..guest.machine import UsageError
-from ..guest.rundir import ROOT
 
 CONTROL, STUB, STATE = "control", "gdb", "state.json"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -88,7 +88,7 @@ def read_state(directory: Path) -> State | None:
 
 
 def base() -> Path:
-    return Path(os.environ.get("CAIRN_GDB_DIR") or ROOT / ".cairn" / "gdb")
+    return rundir.state() / "gdb"
 
 
 def check_name(name: str) -> str:

@@ -14,7 +14,7 @@ _counter = itertools.count(1)
 
 
 def state() -> Path:
-    """Where the kit keeps what it learns from runs: logs, crashes. CAIRN_STATE names another place than .cairn."""
+    """Where the kit keeps runs, crashes and debugging sessions. CAIRN_STATE names another place than .cairn."""
     return Path(os.environ.get("CAIRN_STATE") or ROOT / ".cairn")
 
 

@@ -259,7 +259,7 @@ def test_sockets_with_long_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize("argv", [["frob"], ["cmd", "p", "--timeout", "0"], ["start", "--name", "../up"],
                                   ["start", "--stage", "x", "--break", "y"], ["status", "--name", "nobody"]])  # fmt: skip
 def test_bad_usage_is_one_line(argv: list[str], tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
-    monkeypatch.setenv("CAIRN_GDB_DIR", str(tmp_path))
+    monkeypatch.setenv("CAIRN_STATE", str(tmp_path))
     monkeypatch.setattr(gdbproc, "find_gdb", lambda arch: "gdb")
     monkeypatch.setattr(options, "make_build", lambda found, targets: None)
     assert command.main(argv) == 2

@@ -56,8 +56,8 @@ class Sessions:
     """The script, with sessions of this test only."""
 
     def __init__(self, directory: Path) -> None:
-        self.base = directory
-        self.env = {**os.environ, "CAIRN_GDB_DIR": str(directory), "O": str(BUILD)}
+        self.base = directory / "gdb"
+        self.env = {**os.environ, "CAIRN_STATE": str(directory), "O": str(BUILD)}
 
     def run(self, *words: str, limit_s: float = 60.0) -> tuple[int, str, str]:
         done = subprocess.run(
