@@ -9,11 +9,12 @@
 #include <arch/debug.h>
 #include <arch/mmu.h>
 #include <arch/thread.h>
+#include <asm/boot.h>
 #include <debug/inject.h>
 #include <mm/pgtable.h>
 #include "backtrace.h"
 
-extern const char __text_start[], __entry_end[], __text_end[];
+extern const char __entry_end[]; /* link.ld: where .entry.text ends */
 
 static bool readable(uintptr_t fp)
 {
